@@ -1,0 +1,127 @@
+"""The environment, read once and checked whole: every bad variable is named, with what was expected.
+
+`read_environment()` returns plain values; nothing else in the project reads `os.environ`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvValidationError, ValidationError, validate
+
+from collab.engine.limits import Limits
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+_positive = validate.Range(min=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Every setting an operator may give; see `.env.example` for the meaning of each."""
+
+    debug: bool
+    secret_key: str
+    database: Mapping[str, object]
+    redis_url: str | None
+    allowed_hosts: list[str]
+    allowed_origins: list[str]
+    host: str
+    port: int
+    access_token_lifetime_s: int
+    refresh_token_lifetime_s: int
+    limits: Limits
+
+
+def read_environment() -> Environment:
+    """Read and check all variables.
+
+    Raises:
+        ImproperlyConfigured: one line for each variable that is wrong, by name.
+    """
+    env = Env(eager=False)
+    env.read_env(BASE_DIR / ".env", recurse=False)
+    defaults = Limits()
+    debug = env.bool("DEBUG", True)
+    # A variable that is missing or bad reads as None until env.seal() has raised for all of them.
+    values = Environment(
+        debug=debug,
+        secret_key=_secret_key(env, debug=bool(debug)),
+        database=_database(env),
+        redis_url=env.str("REDIS_URL", "", validate=_redis_url) or None,
+        allowed_hosts=env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if debug else []),
+        allowed_origins=env.list("ALLOWED_ORIGINS", [], validate=_origins),
+        host=env.str("HOST", "127.0.0.1"),
+        port=env.int("PORT", 8000, validate=validate.Range(min=0, max=65535)),
+        access_token_lifetime_s=env.int("ACCESS_TOKEN_LIFETIME_S", 900, validate=_positive),
+        refresh_token_lifetime_s=env.int("REFRESH_TOKEN_LIFETIME_S", 14 * 86400, validate=_positive),
+        limits=Limits(
+            **{
+                name: env.int(f"COLLAB_{name.upper()}", getattr(defaults, name), validate=_positive)
+                for name in Limits.__dataclass_fields__
+            }
+        ),
+    )
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        lines = [f"{name}: {' '.join(problems)}" for name, problems in error.error_messages.items()]
+        raise ImproperlyConfigured("The environment is not usable.\n  " + "\n  ".join(lines)) from error
+    return values
+
+
+def _secret_key(env: Env, *, debug: bool) -> str:
+    if not debug:
+        return env.str("SECRET_KEY", validate=validate.Length(min=32))
+    given = env.str("SECRET_KEY", "")
+    return given or _development_key()
+
+
+def _development_key() -> str:
+    """A key made once and kept, so that tokens survive a restart of a development server."""
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        VAR_DIR.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=VAR_DIR, prefix=".secret_key") as draft:
+            draft.write(secrets.token_urlsafe(64))
+            draft.flush()
+            # Linked whole: of two processes that start at once the second finds the first one's key.
+            with contextlib.suppress(FileExistsError):
+                os.link(draft.name, path)
+    return path.read_text()
+
+
+def _database(env: Env) -> Mapping[str, object]:
+    url = env.str("DATABASE_URL", f"sqlite:///{VAR_DIR / 'gatehouse.sqlite3'}", validate=_database_url)
+    try:
+        return dict(dj_database_url.parse(url or ""))
+    except (ValueError, KeyError):
+        return {}
+
+
+def _database_url(value: str) -> None:
+    scheme = urlsplit(value).scheme
+    if scheme not in {"sqlite", "postgres", "postgresql"}:
+        raise ValidationError("Expected sqlite:///path/to/file or postgresql://user:password@host:port/name.")
+
+
+def _redis_url(value: str) -> None:
+    if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise ValidationError("Expected redis://host:port/0, rediss://… or unix:///path.")
+
+
+def _origins(values: list[str]) -> None:
+    for value in values:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}:
+            raise ValidationError(f"{value!r} is not an origin such as https://app.example.com.")
