@@ -1,0 +1,82 @@
+# Gatehouse: `make` lists the commands. Needs Python 3.11 or newer and make; all else it gets itself.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
+NODE_STAMP := tests/node_modules/.package-lock.json
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
+
+# What `check --deploy` looks at: the settings of a production server.
+PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gatehouse.example \
+	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
+
+.DELETE_ON_ERROR:
+.PHONY: help run test check format lock clean
+
+help:
+	@echo "make run     set up, load the demo data, serve http://127.0.0.1:8000 (Ctrl-C ends it)"
+	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
+	@echo "make check   formatter, linter, types, import layers, deployment settings, migrations, API schema"
+	@echo "make format  format the sources"
+	@echo "make lock    choose the newest allowed dependencies again"
+	@echo "make clean   remove what the other commands made, except the data in var/"
+	@echo "PYTHON=python3.12 after any of them uses that Python."
+
+run: $(VENV)/base.stamp
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py load_demo
+	@exec $(BIN)/python manage.py serve
+
+test: $(VENV)/dev.stamp services $(NODE_STAMP)
+	@$(BIN)/python -m tests.support.run $(PYTEST_ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@echo "manage.py check --deploy"
+	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check uv
+	$(LOCK) --output-file requirements/base.txt
+	$(LOCK) --extra dev --constraint requirements/base.txt --output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) tests/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# The virtual environment; pip is the last thing that venv puts into it.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Gatehouse needs Python 3.11 or newer; $(PYTHON) is not. Try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/support/install_missing.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/base.stamp: requirements/base.txt | $(BIN)/pip
+	@$(PIP_INSTALL) -r $< || { echo "The dependencies could not be installed (see above); then: make $(MAKECMDGOALS)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
+	@$(PIP_INSTALL) -r $< || { echo "The dependencies could not be installed (see above); then: make $(MAKECMDGOALS)" >&2; exit 1; }
+	@touch $@
+
+# Tests whose service is missing are named at the end; with CI=true they fail.
+.PHONY: services
+services:
+	@tests/support/install_missing.sh postgresql redis-server nodejs npm
+
+# services comes first, because it may bring npm.
+$(NODE_STAMP): tests/package.json tests/package-lock.json tests/.npmrc | services
+	@if command -v npm >/dev/null; then cd tests && npm ci && touch node_modules/.package-lock.json; \
+	else echo "npm is missing: the tests with real clients can't run"; fi

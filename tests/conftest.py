@@ -1,0 +1,65 @@
+"""What every test shares: services that are started once, and the names of those that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from tests.support.missing import MissingError, stop_for, summary_lines
+from tests.support.node import Node, running_node
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.redis import RedisServer, running_redis
+
+hypothesis_settings.register_profile("gatehouse", deadline=None, derandomize=False, print_blob=True)
+hypothesis_settings.load_profile("gatehouse")
+
+
+def pytest_configure() -> None:
+    from django.conf import settings
+
+    # A slow hash is what production wants; a test would spend most of its time in it.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in summary_lines(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL server."""
+    try:
+        with running_postgres() as server:
+            yield server
+    except MissingError as error:
+        stop_for(error)
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A private Redis server. A test that stops it starts one of its own with `running_redis()`."""
+    try:
+        with running_redis() as server:
+            yield server
+    except MissingError as error:
+        stop_for(error)
+
+
+@pytest.fixture(scope="session")
+def node_process() -> Iterator[Node]:
+    """The process of the real clients."""
+    try:
+        with running_node() as node:
+            yield node
+    except MissingError as error:
+        stop_for(error)
+
+
+@pytest.fixture
+def node(node_process: Node) -> Iterator[Node]:
+    """The process of the real clients; every client is gone after the test."""
+    yield node_process
+    node_process.reset()

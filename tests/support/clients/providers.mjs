@@ -1,0 +1,169 @@
+// Real y-websocket providers, each with a document of its own, watched from outside.
+
+import * as decoding from 'lib0/decoding'
+import WebSocket from 'ws'
+import { readAuthMessage } from 'y-protocols/auth'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { edit, fromHex, isWaitingForMore, read, toHex, waitEqual } from './documents.mjs'
+import { Journal, poke, until } from './waiting.mjs'
+
+const MESSAGE_AUTH = 2
+const providers = new Map()
+
+const get = (name) => {
+  const client = providers.get(name)
+  if (!client) throw new Error(`no provider ${name}`)
+  return client
+}
+
+/** A WebSocket that records its frames, and can send headers as a browser's or a server's client would. */
+const recordingSocket = (client, headers) =>
+  class extends WebSocket {
+    constructor (url, protocols) {
+      super(url, protocols, { headers })
+      client.connections += 1
+      this.number = client.connections
+      this.on('message', (data) => this.record('in', data))
+    }
+
+    record (direction, data) {
+      client.frames.push({ direction, connection: this.number, hex: toHex(new Uint8Array(data)) })
+      poke()
+    }
+
+    send (data, ...rest) {
+      this.record('out', data)
+      super.send(data, ...rest)
+    }
+  }
+
+const watch = (client) => {
+  const { provider, journal, doc } = client
+  provider.on('status', ({ status }) => journal.add('status', { status }))
+  provider.on('connection-close', (event) =>
+    journal.add('connection-close', { code: event?.code ?? null, reason: event?.reason ?? null })
+  )
+  provider.on('closed', ({ code, reason }) => journal.add('closed', { code, reason }))
+  provider.on('connection-error', (event) => journal.add('connection-error', { message: String(event?.message) }))
+  provider.on('sync', (synced) => journal.add('sync', { synced }))
+  provider.awareness.on('change', poke)
+  doc.on('update', poke)
+  provider.messageHandlers[MESSAGE_AUTH] = (_encoder, decoder) =>
+    readAuthMessage(decoder, doc, (_doc, reason) => journal.add('denied', { reason }))
+}
+
+/** How far the updates that came back from the server cover what this client itself wrote. */
+const echoedClock = (client) => {
+  let clock = 0
+  for (const { direction, hex } of client.frames) {
+    if (direction !== 'in' || !/^000[12]/.test(hex)) continue
+    const decoder = decoding.createDecoder(fromHex(hex).subarray(2))
+    for (const struct of Y.decodeUpdate(decoding.readVarUint8Array(decoder)).structs) {
+      const isOwn = struct.id.client === client.doc.clientID && struct.constructor.name !== 'Skip'
+      if (isOwn && struct.id.clock <= clock) clock = Math.max(clock, struct.id.clock + struct.length)
+    }
+  }
+  return clock
+}
+
+const isQuiet = ({ provider }) => provider.ws === null || provider.ws.readyState === WebSocket.CLOSED
+
+export const providerCommands = {
+  open ({ name, url, room, params = {}, protocols = [], headers = {}, connect = true, client: id }) {
+    if (providers.has(name)) throw new Error(`provider ${name} is open already`)
+    const doc = new Y.Doc()
+    if (id !== undefined && id !== null) doc.clientID = id
+    const client = { doc, journal: new Journal(), frames: [], connections: 0 }
+    client.provider = new WebsocketProvider(url, room, doc, {
+      connect: false, disableBc: true, params, protocols, WebSocketPolyfill: recordingSocket(client, headers)
+    })
+    watch(client)
+    providers.set(name, client)
+    if (connect) client.provider.connect()
+    return { client: doc.clientID }
+  },
+
+  destroy ({ name }) {
+    const client = get(name)
+    client.provider.awareness.destroy()
+    client.provider.destroy()
+    client.doc.destroy()
+    providers.delete(name)
+  },
+
+  connect: ({ name, params }) => {
+    const { provider } = get(name)
+    if (params) provider.params = params
+    provider.connect()
+  },
+
+  async disconnect ({ name, timeoutMs }) {
+    const client = get(name)
+    client.provider.disconnect()
+    await until(() => isQuiet(client), timeoutMs, () => 'the socket is still open')
+  },
+
+  edit: ({ name, edits }) => edit(get(name).doc, edits),
+  read: ({ name, shape }) => read(get(name).doc, shape),
+  state: ({ name }) => {
+    const { doc, provider, connections, journal } = get(name)
+    return {
+      update: toHex(Y.encodeStateAsUpdate(doc)),
+      vector: toHex(Y.encodeStateVector(doc)),
+      pending: isWaitingForMore(doc),
+      synced: provider.synced,
+      connected: provider.wsconnected,
+      should_connect: provider.shouldConnect,
+      connections,
+      events: journal.events.length
+    }
+  },
+
+  async waitSynced ({ name, timeoutMs }) {
+    const { provider, journal } = get(name)
+    await until(() => provider.synced, timeoutMs, () => `never synced: ${JSON.stringify(journal.events)}`)
+  },
+
+  async waitEqual ({ names, timeoutMs }) {
+    await waitEqual(names.map((name) => get(name).doc), timeoutMs)
+  },
+
+  async waitContent ({ name, root, content, timeoutMs }) {
+    const { doc } = get(name)
+    const wanted = JSON.stringify(content)
+    await until(() => JSON.stringify(read(doc)[root]) === wanted, timeoutMs, () => JSON.stringify(read(doc)))
+  },
+
+  async waitEchoed ({ name, timeoutMs }) {
+    const client = get(name)
+    const clock = Y.getState(client.doc.store, client.doc.clientID)
+    await until(() => echoedClock(client) >= clock, timeoutMs, () => `echo at ${echoedClock(client)} of ${clock}`)
+  },
+
+  waitEvent: ({ name, ...wanted }) => get(name).journal.wait(wanted),
+  events: ({ name }) => get(name).journal.events,
+  frames: ({ name }) => get(name).frames,
+
+  async waitFrame ({ name, direction = 'in', prefix = '', since = 0, timeoutMs }) {
+    const { frames } = get(name)
+    const fits = (frame, at) => at >= since && frame.direction === direction && frame.hex.startsWith(prefix)
+    return until(() => frames.find(fits), timeoutMs, () => `no ${direction} frame ${prefix} among ${frames.length}`)
+  },
+
+  /** Hand-made bytes on the provider's own socket, past its document. */
+  sendFrame: ({ name, hex }) => get(name).provider.ws.send(fromHex(hex)),
+
+  setAwareness: ({ name, state }) => get(name).provider.awareness.setLocalState(state),
+  awareness: ({ name }) => Object.fromEntries(get(name).provider.awareness.getStates()),
+  async waitAwareness ({ name, client, state, timeoutMs }) {
+    const { awareness } = get(name).provider
+    const wanted = JSON.stringify(state)
+    const seen = () => JSON.stringify(awareness.getStates().get(client) ?? null)
+    await until(() => seen() === wanted, timeoutMs, () => `client ${client} is ${seen()}`)
+  }
+}
+
+export const destroyProviders = () => {
+  for (const name of [...providers.keys()]) providerCommands.destroy({ name })
+}
