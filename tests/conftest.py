@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.support.missing import MissingError, stop_for, summary_lines
+from tests.support.missing import skipping_what_is_missing, summary_lines
 from tests.support.node import Node, running_node
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.redis import RedisServer, running_redis
@@ -31,31 +31,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A private PostgreSQL server."""
-    try:
-        with running_postgres() as server:
-            yield server
-    except MissingError as error:
-        stop_for(error)
+    with skipping_what_is_missing(), running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[RedisServer]:
     """A private Redis server. A test that stops it starts one of its own with `running_redis()`."""
-    try:
-        with running_redis() as server:
-            yield server
-    except MissingError as error:
-        stop_for(error)
+    with skipping_what_is_missing(), running_redis() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def node_process() -> Iterator[Node]:
     """The process of the real clients."""
-    try:
-        with running_node() as node:
-            yield node
-    except MissingError as error:
-        stop_for(error)
+    with skipping_what_is_missing(), running_node() as node:
+        yield node
 
 
 @pytest.fixture

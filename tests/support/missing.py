@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -24,11 +24,16 @@ def is_everything_required() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
-def stop_for(error: MissingError) -> NoReturn:
+@contextmanager
+def skipping_what_is_missing() -> Iterator[None]:
     """Skip the test that needs what is missing, or fail it."""
-    if is_everything_required():
-        pytest.fail(f"{error} (CI=true: nothing may be skipped)", pytrace=False)
-    pytest.skip(f"{COULD_NOT_RUN}{error}")
+    try:
+        yield
+    except MissingError as error:
+        if is_everything_required():
+            message = f"{error} (CI=true: nothing may be skipped)"
+            raise pytest.fail.Exception(message, pytrace=False) from None
+        raise pytest.skip.Exception(f"{COULD_NOT_RUN}{error}") from None
 
 
 def summary_lines(skipped: Iterable[pytest.TestReport]) -> list[str]:
@@ -39,4 +44,7 @@ def summary_lines(skipped: Iterable[pytest.TestReport]) -> list[str]:
         _, found, what = reason.partition(COULD_NOT_RUN)
         if found:
             groups[report.nodeid.partition("::")[0].rpartition("/")[0], what] += 1
-    return [f"{COULD_NOT_RUN}{count} of {place}: {what}" for (place, what), count in sorted(groups.items())]
+    return [
+        f"{COULD_NOT_RUN}{count} {'test' if count == 1 else 'tests'} of {place}: {what}"
+        for (place, what), count in sorted(groups.items())
+    ]

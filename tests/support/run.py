@@ -9,6 +9,7 @@ The last lines repeat how each run ended and name each group of tests that could
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,15 @@ from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASE_TESTS = ("tests/accounts", "tests/api", "tests/permissions", "tests/collab")
+OPTIONS = ("-o", "asyncio_default_fixture_loop_scope=function")
 NO_TESTS_COLLECTED = 5
+COLOR = re.compile(r"\x1b\[[\d;]*m")
+CLOSING_LINE = re.compile(r"(\d+ \w+,? ?)+ in [\d.]+s|no tests ran")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 class Run:
@@ -28,9 +37,9 @@ class Run:
         self.title = title
         self.closing_line = "did not finish"
         self.could_not_run: list[str] = []
-        print(f"\n# {title}", flush=True)
+        say(f"\n# {title}")
         color = "yes" if sys.stdout.isatty() else "no"
-        command = [sys.executable, "-m", "pytest", f"--color={color}", *sys.argv[1:], *paths]
+        command = [sys.executable, "-m", "pytest", f"--color={color}", *OPTIONS, *sys.argv[1:], *paths]
         with subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE
         ) as process:
@@ -46,18 +55,18 @@ class Run:
             sys.stdout.buffer.flush()
             *complete, line = (line + chunk).split(b"\n")
             for content in complete:
-                self._remember(content.decode(errors="replace").strip())
+                self._remember(content.decode(errors="replace"))
 
     def _remember(self, line: str) -> None:
-        start = line.find(COULD_NOT_RUN)
-        if start >= 0:
-            self.could_not_run.append(line[start:].removesuffix("\x1b[0m"))
-        elif " in " in line and line.endswith(("=", "=\x1b[0m")):
-            self.closing_line = line
+        plain = COLOR.sub("", line).strip("= ")
+        if plain.startswith(COULD_NOT_RUN):
+            self.could_not_run.append(plain)
+        elif CLOSING_LINE.match(plain):
+            self.closing_line = plain
 
     @property
     def is_good(self) -> bool:
-        return self.status in {0, NO_TESTS_COLLECTED}
+        return self.status == 0 or (self.status == NO_TESTS_COLLECTED and bool(sys.argv[1:]))
 
 
 def run_on_sqlite() -> Run:
@@ -83,7 +92,7 @@ def main() -> int:
         else:
             lines += [f"{outcome.title}: {outcome.closing_line}", *outcome.could_not_run]
             is_good = is_good and outcome.is_good
-    print("\n" + "\n".join(lines), flush=True)
+    say("\n" + "\n".join(lines))
     return 0 if is_good else 1
 
 
