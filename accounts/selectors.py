@@ -1,0 +1,96 @@
+"""Reading accounts: what a user may see, and loading it with the right that is needed, or raising.
+
+An organization read here carries `caller_role`, the role in it of the user it was read for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import F, FilteredRelation, Q, QuerySet
+
+from accounts.errors import NotFoundError, PermissionDeniedError, UnknownUserError
+from accounts.models import Organization, OrganizationMember, User
+from accounts.policies import OrganizationAbilities, OrganizationAbility, organization_abilities
+
+
+class CallerColumns(TypedDict):
+    """What an organization carries about the user it was read for."""
+
+    caller_role: str
+
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    VisibleOrganization = WithAnnotations[Organization, CallerColumns]
+
+
+def organizations_visible_to(
+    user: User | AnonymousUser,
+) -> QuerySet[VisibleOrganization]:
+    """Every organization the user is a member of; none if they were deactivated."""
+    caller = FilteredRelation("members", condition=Q(members__user=user.pk))
+    return Organization.objects.annotate(caller=caller, caller_role=F("caller__role")).filter(
+        caller__user__is_active=True
+    )
+
+
+def access_organization(
+    user: User | AnonymousUser, organization_id: UUID, *, needs: OrganizationAbility = "read"
+) -> VisibleOrganization:
+    """Load an organization that the user may do `needs` in.
+
+    Raises:
+        NotFoundError: it does not exist, or the user is not a member of it.
+        PermissionDeniedError: the user is a member of it, without that right.
+    """
+    organization = organizations_visible_to(user).filter(pk=organization_id).first()
+    if organization is None:
+        raise NotFoundError("Organization not found.")
+    if not getattr(abilities_in(organization), needs):
+        raise PermissionDeniedError("Your role in the organization does not allow this.")
+    return organization
+
+
+def abilities_in(organization: VisibleOrganization) -> OrganizationAbilities:
+    """The rights of the user for whom `organization` was read here."""
+    return organization_abilities(organization.caller_role)
+
+
+def organization_members_visible_to(user: User, organization_id: UUID) -> QuerySet[OrganizationMember]:
+    """The members of an organization, with their users; a guest sees only themselves.
+
+    Raises:
+        NotFoundError: the user is not a member of the organization.
+    """
+    organization = access_organization(user, organization_id)
+    members = organization.members.select_related("user")
+    return members if abilities_in(organization).list_members else members.filter(user_id=user.pk)
+
+
+def access_organization_member(user: User, organization_id: UUID, member_id: UUID) -> OrganizationMember:
+    """Load one membership that the user may see.
+
+    Raises:
+        NotFoundError: no such organization or membership, or the user may not see it.
+    """
+    member = organization_members_visible_to(user, organization_id).filter(pk=member_id).first()
+    if member is None:
+        raise NotFoundError("Member not found.")
+    return member
+
+
+def get_active_user(*, email: str | None = None, user_id: UUID | None = None) -> User:
+    """The active account with an e-mail address (in any case) or, without one, with an id.
+
+    Raises:
+        UnknownUserError: none, or it was deactivated.
+    """
+    known = Q(pk=user_id) if email is None else Q(email=email.strip().lower())
+    user = User.objects.filter(known, is_active=True).first()
+    if user is None:
+        raise UnknownUserError("user" if email is None else "email")
+    return user
