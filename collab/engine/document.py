@@ -69,7 +69,7 @@ class _Section:
         if start == clock:
             return _Section(clock, self.end, self.count - index, self.data[base + pos :])
         head = cut_struct(data, pos, client, start, clock - start)
-        return _Section(clock, self.end, self.count - index, head + self.data[base + end :])
+        return _Section(clock, self.end, self.count - index, bytearray(head) + self.data[base + end :])
 
 
 _start = attrgetter("start")
@@ -207,7 +207,11 @@ class Document:
                     out += bytes((SKIP,)) + write_var_uint(section.start - clock)
                 out += section.data
                 clock = section.end
-        out += write_var_uint(len(self._deletes))
+        return bytes(out + self.encoded_deletes())
+
+    def encoded_deletes(self) -> bytes:
+        """The delete set as it stands at the end of an update."""
+        out = bytearray(write_var_uint(len(self._deletes)))
         for client in sorted(self._deletes, reverse=True):
             ranges = self._deletes[client]
             out += write_var_uint(client) + write_var_uint(len(ranges))

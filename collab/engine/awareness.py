@@ -1,0 +1,180 @@
+"""Who is there: the ephemeral states of y-protocols' awareness, kept for one room.
+
+    awareness update: varUint n, n × (varUint client id, varUint clock, varString JSON)
+
+A state replaces another of the same client id when its clock is higher; JSON `null` removes it. A client
+id belongs to the connection that first used it, and only another connection of the same user may
+take it over, with a newer state (a reconnect). What others say about it is passed over: honest
+clients repeat what they hear. Source: y-protocols `awareness.js`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from collab.engine.encoding import (
+    read_canonical_var_uint,
+    read_var_bytes,
+    write_var_bytes,
+    write_var_uint,
+)
+from collab.engine.errors import MalformedError
+from collab.engine.structs import MAX_CLIENT_BITS, MAX_DEPTH
+
+NULL = b"null"
+#: A state of another process that was not renewed for so long is gone; clients renew every 15 s.
+OUTDATED_S = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class AwarenessEntry:
+    """One client's state, as JSON text."""
+
+    client: int
+    clock: int
+    state: bytes
+
+    @property
+    def is_removal(self) -> bool:
+        return self.state == NULL
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The connection a client id belongs to. Connections without a user count as one user."""
+
+    connection_id: str
+    user_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Held:
+    entry: AwarenessEntry
+    owner: Owner
+    seen_at: float
+
+
+class Awareness:
+    """All states of one room, those of other processes' clients included.
+
+    A removed state is remembered for a while, so that an echo of it does not bring it back.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._held: dict[int, _Held] = {}
+
+    def apply(self, entries: Iterable[AwarenessEntry], owner: Owner) -> list[AwarenessEntry]:
+        """Take in what `owner` may say; give the entries that changed something."""
+        return [entry for entry in entries if self._apply(entry, owner)]
+
+    def _apply(self, entry: AwarenessEntry, owner: Owner) -> bool:
+        held = self._held.get(entry.client)
+        if held is None:
+            if entry.is_removal:
+                return False
+        elif held.owner != owner:
+            is_takeover = held.owner.user_id == owner.user_id and not entry.is_removal
+            if entry.clock <= held.entry.clock or not (is_takeover or held.entry.is_removal):
+                return False
+        elif entry.clock < held.entry.clock or (
+            entry.clock == held.entry.clock and not (entry.is_removal and not held.entry.is_removal)
+        ):
+            return False
+        self._held[entry.client] = _Held(entry, owner, self._clock())
+        return True
+
+    def clients_of(self, connection_id: str) -> set[int]:
+        """The client ids that belong to a connection."""
+        return {c for c, held in self._held.items() if held.owner.connection_id == connection_id}
+
+    def remove_connection(self, connection_id: str) -> list[AwarenessEntry]:
+        """Take away all states of a connection that has gone."""
+        return self._remove(
+            held
+            for held in self._held.values()
+            if held.owner.connection_id == connection_id and not held.entry.is_removal
+        )
+
+    def expire(self, local_connection_ids: Iterable[str]) -> list[AwarenessEntry]:
+        """Take away states that other processes stopped renewing, and forget old removals."""
+        local = set(local_connection_ids)
+        limit = self._clock() - OUTDATED_S
+        old = [h for h in self._held.values() if h.seen_at < limit and h.owner.connection_id not in local]
+        for held in old:
+            if held.entry.is_removal:
+                del self._held[held.entry.client]
+        return self._remove(held for held in old if not held.entry.is_removal)
+
+    def _remove(self, gone: Iterable[_Held]) -> list[AwarenessEntry]:
+        removals = []
+        for held in list(gone):
+            removal = AwarenessEntry(held.entry.client, held.entry.clock + 1, NULL)
+            self._held[removal.client] = _Held(removal, held.owner, self._clock())
+            removals.append(removal)
+        return removals
+
+    def entries(self) -> list[AwarenessEntry]:
+        """Everyone who is there now."""
+        return [held.entry for held in self._held.values() if not held.entry.is_removal]
+
+    def entries_of(self, connection_ids: Iterable[str]) -> dict[Owner, list[AwarenessEntry]]:
+        """The states that belong to these connections, by owner."""
+        wanted = set(connection_ids)
+        owned: dict[Owner, list[AwarenessEntry]] = {}
+        for held in self._held.values():
+            if held.owner.connection_id in wanted and not held.entry.is_removal:
+                owned.setdefault(held.owner, []).append(held.entry)
+        return owned
+
+
+def decode_awareness(data: bytes, max_state_bytes: int) -> list[AwarenessEntry]:
+    """Read an awareness update.
+
+    Raises:
+        MalformedError: it is not one, a state is too long, or a state is not JSON for every peer.
+    """
+    count, pos = read_canonical_var_uint(data, 0)
+    if count * 3 > len(data) - pos:
+        raise MalformedError(f"An awareness update of {count} clients is longer than its message.")
+    entries = []
+    for _ in range(count):
+        client, pos = read_canonical_var_uint(data, pos)
+        clock, pos = read_canonical_var_uint(data, pos)
+        state, pos = read_var_bytes(data, pos)
+        if client >> MAX_CLIENT_BITS or clock >> MAX_CLIENT_BITS:
+            raise MalformedError("A client id or clock of the awareness update is out of range.")
+        if len(state) > max_state_bytes:
+            raise MalformedError(
+                f"An awareness state has {len(state)} bytes; at most {max_state_bytes} are allowed."
+            )
+        _check_state(state)
+        entries.append(AwarenessEntry(client, clock, state))
+    if pos != len(data):
+        raise MalformedError(f"{len(data) - pos} bytes follow the end of the awareness update.")
+    return entries
+
+
+def encode_awareness(entries: list[AwarenessEntry]) -> bytes:
+    out = bytearray(write_var_uint(len(entries)))
+    for entry in entries:
+        out += write_var_uint(entry.client) + write_var_uint(entry.clock) + write_var_bytes(entry.state)
+    return bytes(out)
+
+
+def _check_state(state: bytes) -> None:
+    """JSON.parse of every client must read this: no NaN, no nesting that ends a recursion."""
+    if state.count(b"[") + state.count(b"{") > MAX_DEPTH * 10:
+        raise MalformedError("An awareness state is nested too deep.")
+    try:
+        value = json.loads(state.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("An awareness state is not JSON.") from error
+    if value is not None and not isinstance(value, dict):
+        raise MalformedError("An awareness state is neither an object nor null.")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

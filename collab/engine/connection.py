@@ -1,0 +1,191 @@
+"""One client's line into a live room: what it may do, and a bounded outbox.
+
+A client that reads too slowly is not buffered without end and never loses an update silently: past
+the bound the queue is dropped, and when the line takes data again one difference brings the client
+level, computed from the state it was last known to have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+from collab.engine.awareness import Owner
+from collab.engine.errors import CollabError, LimitError
+from collab.engine.limits import Limits
+from collab.engine.protocol import create_permission_denied_message
+
+logger = logging.getLogger("collab.connection")
+
+#: A denied write is told at most once in so many seconds.
+DENIAL_INTERVAL_S = 1.0
+
+
+class Transport(Protocol):
+    """The way to one client; both calls wait while the client does not read."""
+
+    async def send(self, frame: bytes) -> None: ...
+
+    async def close(self, code: int, reason: str) -> None: ...
+
+
+Clocks = dict[int, int]
+
+
+class Connection:
+    """A client in a live room.
+
+    The outbox is drained by the task that runs `drain()`; everything else is called from the event
+    loop and does not wait.
+
+    Args:
+        transport: the way to the client.
+        user_id: who it is; none for an anonymous one.
+        can_write: whether its updates are taken in. May change while it is open.
+        wants_echo: send its own updates back once they are committed.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        limits: Limits,
+        *,
+        user_id: Hashable | None = None,
+        can_write: bool = True,
+        wants_echo: bool = False,
+        clock: Callable[[], float],
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.owner = Owner(self.id, None if user_id is None else str(user_id))
+        self.user_id = user_id
+        self.can_write = can_write
+        self.wants_echo = wants_echo
+        self.is_closed = False
+        #: Set while its access is in doubt: writes wait for it.
+        self.confirmation: asyncio.Event | None = None
+        self.catch_up: Callable[[Clocks], list[bytes]] = lambda known: []
+        self.known_now: Callable[[], Clocks] = dict
+        self._transport = transport
+        self._limits = limits
+        self._clock = clock
+        self._queue: deque[tuple[bytes, Clocks]] = deque()
+        self._queued_bytes = 0
+        self._known: Clocks | None = None
+        self._work = asyncio.Event()
+        self._ending: tuple[CollabError, bytes | None] | None = None
+        self._sending_since: float | None = None
+        self._last_sent_at = clock()
+        self._tokens = float(limits.message_burst)
+        self._counted_at = clock()
+        self._denied_at = -DENIAL_INTERVAL_S
+
+    def count_message(self) -> None:
+        """Count a message of the client.
+
+        Raises:
+            LimitError: it sends more than its rate and burst allow.
+        """
+        now = self._clock()
+        self._tokens = min(
+            self._limits.message_burst,
+            self._tokens + (now - self._counted_at) * self._limits.messages_per_s,
+        )
+        self._counted_at = now
+        if self._tokens < 1:
+            raise LimitError(f"More than {self._limits.messages_per_s} messages a second.")
+        self._tokens -= 1
+
+    def send(self, frame: bytes, first_clocks: Clocks | None = None) -> None:
+        """Queue a frame.
+
+        Args:
+            first_clocks: for each Yjs client the lowest clock that the frame brings; what the
+                receiver has to be sent again if the queue is dropped.
+        """
+        if self.is_closed:
+            return
+        if self._known is not None:
+            _lower(self._known, first_clocks)
+            return
+        self._queue.append((frame, first_clocks or {}))
+        self._queued_bytes += len(frame)
+        if self._queued_bytes > self._limits.outbox_bytes and len(self._queue) > 1:
+            self._fall_behind()
+        self._work.set()
+
+    def _fall_behind(self) -> None:
+        self._known = dict(self.known_now())
+        for _, first_clocks in self._queue:
+            _lower(self._known, first_clocks)
+        self._queue.clear()
+        self._queued_bytes = 0
+
+    def deny(self, reason: str) -> None:
+        """Tell the client that a write was not taken in; once for a burst of them."""
+        now = self._clock()
+        if now - self._denied_at >= DENIAL_INTERVAL_S:
+            self._denied_at = now
+            self.send(create_permission_denied_message(reason))
+
+    def close(self, error: CollabError, *, is_denial: bool = False) -> None:
+        """End the connection: nothing that is queued is sent any more, only the reason and the close."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._known = None
+        self._ending = error, create_permission_denied_message(error.reason) if is_denial else None
+        self._work.set()
+
+    def is_stuck(self, patience_s: float) -> bool:
+        """Whether the client has not read anything for `patience_s`, with something waiting for it."""
+        since = self._sending_since
+        return since is not None and self._clock() - since > patience_s
+
+    def is_silent(self, interval_s: float) -> bool:
+        """Whether nothing was sent for `interval_s` and nothing is about to be."""
+        return self._sending_since is None and self._clock() - self._last_sent_at > interval_s
+
+    async def drain(self) -> None:
+        """Send what is queued, until the connection is closed or the client has gone.
+
+        Cancelling loses what is queued and leaves the transport as it is.
+        """
+        while True:
+            await self._work.wait()
+            if self._queue:
+                frame, _ = self._queue.popleft()
+                self._queued_bytes -= len(frame)
+                await self._send(frame)
+            elif self._known is not None:
+                known, self._known = self._known, None
+                for frame in self.catch_up(known):
+                    await self._send(frame)
+            elif self._ending is not None:
+                error, last_frame = self._ending
+                if last_frame is not None:
+                    await self._send(last_frame)
+                await self._transport.close(error.close_code, error.reason)
+                return
+            else:
+                self._work.clear()
+
+    async def _send(self, frame: bytes) -> None:
+        self._sending_since = self._clock()
+        try:
+            await self._transport.send(frame)
+        finally:
+            self._last_sent_at = self._clock()
+            self._sending_since = None
+
+
+def _lower(known: Clocks, first_clocks: Clocks | None) -> None:
+    for client, clock in (first_clocks or {}).items():
+        if clock < known.get(client, 0):
+            known[client] = clock

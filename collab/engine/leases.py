@@ -1,0 +1,192 @@
+"""Access of open connections: each holds a lease, and a lease that can't be confirmed ends.
+
+A lease holds as long as the epochs (of the room, its organization, the user) at which access was found
+stay the same. News that an epoch moved puts the leases concerned in doubt: their writes wait until
+access was asked for again. A timer reads the epochs of all leases in one query, so that news that was
+lost is only a delay, and closes what it could not confirm in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from collab.engine.connection import Connection
+from collab.engine.errors import CollabError, ForbiddenError, UnauthenticatedError, UnavailableError
+from collab.engine.ports import AccessSource, Grant
+from collab.engine.room import LiveRoom
+
+logger = logging.getLogger("collab.access")
+
+#: Leases are confirmed so many times within the time they are good for.
+SWEEPS_PER_LEASE = 3
+RETRY_S = 0.5
+#: Questions to the access source under way at once.
+CONCURRENCY = 8
+
+REVOKED = "Your access to this room was taken away."
+EXPIRED = "The token has expired."
+UNCONFIRMED = "Your access could not be confirmed in time; nothing was lost, try again later."
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """The access of one connection, and when it was last known to hold."""
+
+    connection: Connection
+    room: LiveRoom
+    grant: Grant
+    confirmed_at: float
+    doubts: int = 0
+    expiry: asyncio.TimerHandle | None = None
+
+
+class LeaseKeeper:
+    """The leases of a process.
+
+    Args:
+        source: who knows access.
+        lease_s: how long a lease is good for without being confirmed.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, source: AccessSource, lease_s: float, clock: Callable[[], float]) -> None:
+        self._source = source
+        self._lease_s = lease_s
+        self._clock = clock
+        self._leases: dict[str, Lease] = {}
+        self._by_key: dict[Hashable, set[Lease]] = {}
+        self._changed_at: dict[Hashable, float] = {}
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def sweep_interval_s(self) -> float:
+        return self._lease_s / SWEEPS_PER_LEASE
+
+    def hold(
+        self,
+        connection: Connection,
+        room: LiveRoom,
+        grant: Grant,
+        *,
+        asked_at: float,
+        expires_in_s: float | None = None,
+    ) -> None:
+        """Watch over a connection from now on.
+
+        Args:
+            grant: the access it was let in with.
+            asked_at: when that was asked for; what has changed since puts it in doubt at once.
+            expires_in_s: how long its token is still good for.
+        """
+        lease = Lease(connection, room, grant, asked_at)
+        self._leases[connection.id] = lease
+        self._index(lease)
+        if any(self._changed_at.get(key, asked_at - 1) >= asked_at for key in grant.epochs):
+            self._doubt(lease)
+        if expires_in_s is not None:
+            loop = asyncio.get_running_loop()
+            lease.expiry = loop.call_later(max(0.0, expires_in_s), self._expire, lease)
+
+    def release(self, connection: Connection) -> None:
+        """The connection has gone; harmless if it held no lease."""
+        lease = self._leases.pop(connection.id, None)
+        if lease is not None:
+            self._unindex(lease)
+            if lease.expiry is not None:
+                lease.expiry.cancel()
+
+    def changed(self, key: Hashable) -> None:
+        """An epoch has moved: ask again for every lease that was found at it."""
+        self._changed_at[key] = self._clock()
+        for lease in list(self._by_key.get(key, ())):
+            self._doubt(lease)
+
+    async def sweep(self) -> None:
+        """Confirm all leases in one query; close those that can't be confirmed before the next sweep."""
+        asked_at = self._clock()
+        self._changed_at = {key: at for key, at in self._changed_at.items() if at > asked_at - self._lease_s}
+        leases = list(self._leases.values())
+        try:
+            if leases:
+                keys = {key for lease in leases for key in lease.grant.epochs}
+                async with asyncio.timeout(self.sweep_interval_s):
+                    epochs = await self._source.current_epochs(keys)
+                for lease in leases:
+                    if all(epochs.get(key) == epoch for key, epoch in lease.grant.epochs.items()):
+                        lease.confirmed_at = asked_at
+                    else:
+                        self._doubt(lease)
+        except (UnavailableError, TimeoutError) as error:
+            logger.warning("%d leases could not be confirmed: %r", len(leases), error)
+        for lease in leases:
+            if self._clock() + self.sweep_interval_s > lease.confirmed_at + self._lease_s:
+                self._end(lease, UnavailableError(UNCONFIRMED))
+
+    def _doubt(self, lease: Lease) -> None:
+        lease.doubts += 1
+        if lease.connection.confirmation is None:
+            lease.connection.confirmation = asyncio.Event()
+            task = asyncio.get_running_loop().create_task(self._confirm(lease, lease.connection.confirmation))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _confirm(self, lease: Lease, done: asyncio.Event) -> None:
+        """Ask for the access of a lease until there is an answer, or the sweep has ended it."""
+        connection = lease.connection
+        try:
+            while self._leases.get(connection.id) is lease:
+                if await self._ask(lease):
+                    return
+        finally:
+            connection.confirmation = None
+            done.set()
+
+    async def _ask(self, lease: Lease) -> bool:
+        """Ask once; tell whether the answer settles it. What changes meanwhile makes it worthless."""
+        doubts, asked_at = lease.doubts, self._clock()
+        try:
+            async with self._slots:
+                grant = await self._source.resolve(lease.connection.user_id, lease.room.name)
+        except UnavailableError as error:
+            logger.warning("Access of connection %s could not be asked for: %s", lease.connection.id, error)
+            await asyncio.sleep(RETRY_S)
+            return False
+        if grant is None:
+            self._end(lease, ForbiddenError(REVOKED), is_denial=True)
+            return True
+        if lease.doubts == doubts:
+            self._renew(lease, grant, asked_at)
+            return True
+        return False
+
+    def _renew(self, lease: Lease, grant: Grant, asked_at: float) -> None:
+        if self._leases.get(lease.connection.id) is lease:
+            self._unindex(lease)
+            lease.grant = grant
+            lease.confirmed_at = asked_at
+            lease.connection.can_write = grant.can_write
+            self._index(lease)
+
+    def _expire(self, lease: Lease) -> None:
+        self._end(lease, UnauthenticatedError(EXPIRED), is_denial=True)
+
+    def _end(self, lease: Lease, error: CollabError, *, is_denial: bool = False) -> None:
+        if self._leases.get(lease.connection.id) is lease:
+            logger.info("Connection %s closed: %s", lease.connection.id, error)
+            lease.room.close_connection(lease.connection, error, is_denial=is_denial)
+            self.release(lease.connection)
+
+    def _index(self, lease: Lease) -> None:
+        for key in lease.grant.epochs:
+            self._by_key.setdefault(key, set()).add(lease)
+
+    def _unindex(self, lease: Lease) -> None:
+        for key in lease.grant.epochs:
+            held = self._by_key[key]
+            held.discard(lease)
+            if not held:
+                del self._by_key[key]

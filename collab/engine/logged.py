@@ -1,0 +1,285 @@
+"""Replication of rooms that a log keeps.
+
+    taken in ─▶ pending ─▶ one transaction for all rooms, a few ms later ─▶ saved: tell writer, tell others
+
+The log is the truth. A process knows of each room up to which number it has every row; a number that
+comes too early shows a gap, which is read from the log, and a timer compares the numbers of all live
+rooms in one query. So a message that was lost is only a delay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from collab.engine.errors import ForbiddenError, UnavailableError
+from collab.engine.gate import parse_update, parse_update_in_slices
+from collab.engine.limits import MIB, Limits
+from collab.engine.ports import CommittedRows, Log, NewRow, RelayMessage
+from collab.engine.room import LiveRoom, Publish
+
+logger = logging.getLogger("collab.log")
+
+#: Rows of one commit that are sent along with the news of it; beyond, others read the log.
+MAX_PUBLISHED_BYTES = 64 * 1024
+#: Updates in memory that wait for the store; beyond, new ones are refused.
+MAX_PENDING_BYTES = 64 * MIB
+#: A room's rows are joined into a checkpoint when they are so many, and when it is left.
+CHECKPOINT_ROWS = 1_000
+#: How long a number that came too early waits for the ones before it.
+GAP_PATIENCE_S = 0.05
+RETRY_S = (0.05, 0.2, 0.5, 1.0)
+
+GONE = "You have no access to this room."
+
+
+@dataclass(slots=True)
+class _Pending:
+    room: LiveRoom
+    row: NewRow
+    on_saved: list[Callable[[], None]]
+
+
+@dataclass(slots=True)
+class _Position:
+    """How far a room has followed its log: every row up to `seq`, and some `early` ones."""
+
+    seq: int = 0
+    early: set[int] = field(default_factory=set)
+    rows: int = 0
+    is_open: bool = False
+    fetch: asyncio.Task[None] | None = None
+
+    def saw(self, seq: int) -> None:
+        if seq > self.seq:
+            self.early.add(seq)
+            self.rows += 1
+        while self.seq + 1 in self.early:
+            self.seq += 1
+            self.early.discard(self.seq)
+
+    def jump(self, seq: int) -> None:
+        self.seq = max(self.seq, seq)
+        self.early = {early for early in self.early if early > self.seq}
+        self.saw(self.seq)
+
+
+class LoggedReplication:
+    """One log writer, and the positions of all live rooms, for a process.
+
+    Args:
+        log: where rows are committed.
+        publish: tells other processes; what it loses is healed from the log.
+        limits: `commit_interval_ms` is the time from the first change to the commit.
+    """
+
+    def __init__(self, log: Log, publish: Publish, limits: Limits) -> None:
+        self._log = log
+        self._publish = publish
+        self._interval_s = limits.commit_interval_ms / 1000
+        self._positions: dict[str, _Position] = {}
+        self._pending: list[_Pending] = []
+        self._committing: list[_Pending] = []
+        self._pending_bytes = 0
+        self._work = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- opening and leaving
+
+    async def open(self, room: LiveRoom) -> None:
+        """Load the room: the newest checkpoint and the rows after it.
+
+        Raises:
+            ForbiddenError: the room does not exist any more.
+            UnavailableError: the log does not answer; a room never starts empty instead.
+        """
+        position = self._positions[room.name] = _Position()
+        try:
+            await self._read(room, position)
+        except BaseException:
+            del self._positions[room.name]
+            raise
+        position.is_open = True
+        if position.early:
+            self._fetch_soon(room, position)
+
+    async def close(self, room: LiveRoom) -> None:
+        """Leave a checkpoint behind, if there is anything new to put in it."""
+        position = self._positions.pop(room.name)
+        if position.fetch is not None:
+            position.fetch.cancel()
+        if position.rows:
+            await self._checkpoint(room, position)
+
+    def is_settled(self, room: LiveRoom) -> bool:
+        return not any(item.room is room for item in (*self._committing, *self._pending))
+
+    # -- writing
+
+    def check_accepting(self) -> None:
+        if self._pending_bytes > MAX_PENDING_BYTES:
+            raise UnavailableError("The store does not keep up; nothing was lost, try again later.")
+
+    def record(
+        self, room: LiveRoom, update: bytes, author_id: Hashable | None, on_saved: Callable[[], None] | None
+    ) -> None:
+        row = NewRow(room.name, update, author_id)
+        self._pending.append(_Pending(room, row, [on_saved] if on_saved else []))
+        self._pending_bytes += len(update)
+        self._work.set()
+
+    def when_saved(self, room: LiveRoom, call: Callable[[], None]) -> None:
+        for item in (*reversed(self._pending), *reversed(self._committing)):
+            if item.room is room:
+                item.on_saved.append(call)
+                return
+        call()
+
+    async def write(self) -> None:
+        """Commit what is recorded, for ever; the one writer of the process.
+
+        Cancelled during a commit, it leaves that commit to end as it may; `drain` it first.
+        """
+        while True:
+            await self._work.wait()
+            await asyncio.sleep(self._interval_s)
+            self._work.clear()
+            await self._commit()
+
+    async def _commit(self) -> None:
+        """Commit all that is pending; a commit that fails is tried again with what came since."""
+        attempt = 0
+        while self._pending or self._committing:
+            self._committing += self._pending
+            self._pending = []
+            batch = list(self._committing)
+            try:
+                seqs = await self._log.append([item.row for item in batch])
+            except Exception as error:  # whatever it is, what was taken in is not given up
+                wait_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+                attempt += 1
+                logger.warning(
+                    "%d updates wait for the store, next try in %s s: %s",
+                    len(batch),
+                    wait_s,
+                    error,
+                    exc_info=not isinstance(error, UnavailableError),
+                )
+                await asyncio.sleep(wait_s)
+                continue
+            self._committing = []
+            self._pending_bytes -= sum(len(item.row.data) for item in batch)
+            self._committed(batch, seqs)
+            return
+
+    def _committed(self, batch: list[_Pending], seqs: list[int | None]) -> None:
+        rows: dict[str, list[tuple[int, bytes]]] = {}
+        for item, seq in zip(batch, seqs, strict=True):
+            if seq is None:
+                item.room.close_all(ForbiddenError(GONE), is_denial=True)
+                continue
+            rows.setdefault(item.row.room, []).append((seq, item.row.data))
+            for call in item.on_saved:
+                call()
+        for name, committed in rows.items():
+            size = sum(len(data) for _, data in committed)
+            sent = tuple(committed) if size <= MAX_PUBLISHED_BYTES else ()
+            self._publish(CommittedRows(name, committed[-1][0], sent))
+        for room in {item.row.room: item.room for item in batch if not item.room.is_closed}.values():
+            self._follow(room, [seq for seq, _ in rows.get(room.name, [])])
+
+    async def drain(self) -> None:
+        """Wait until everything recorded is committed."""
+        while self._pending or self._committing:
+            self._work.set()
+            await asyncio.sleep(self._interval_s)
+
+    # -- following
+
+    def received(self, room: LiveRoom, message: RelayMessage) -> None:
+        """Rows that another process has committed."""
+        position = self._positions.get(room.name)
+        if not isinstance(message, CommittedRows) or position is None:
+            return
+        for seq, data in message.rows:
+            if seq > position.seq and seq not in position.early:
+                room.absorb(parse_update(data))
+        if message.rows:
+            self._follow(room, [seq for seq, _ in message.rows])
+        elif message.seq > position.seq:
+            self._fetch_soon(room, position)
+
+    def _follow(self, room: LiveRoom, seqs: list[int]) -> None:
+        position = self._positions.get(room.name)
+        if position is None:
+            return
+        for seq in seqs:
+            position.saw(seq)
+        if position.early:
+            self._fetch_soon(room, position, after_s=GAP_PATIENCE_S)
+        elif position.rows >= CHECKPOINT_ROWS:
+            position.rows = 0
+            self._start(self._checkpoint(room, position))
+
+    def _fetch_soon(self, room: LiveRoom, position: _Position, after_s: float = 0.0) -> None:
+        if position.fetch is None and position.is_open:
+            position.fetch = self._start(self._fetch(room, position, after_s))
+
+    async def _fetch(self, room: LiveRoom, position: _Position, after_s: float) -> None:
+        """Read what is missing; a failure is left to the next message or the timer."""
+        try:
+            await asyncio.sleep(after_s)
+            if after_s == 0 or position.early:
+                await self._read(room, position)
+        except UnavailableError as error:
+            logger.warning("Room %s could not be read from the log: %s", room.name, error)
+        except ForbiddenError as error:
+            room.close_all(error, is_denial=True)
+        finally:
+            position.fetch = None
+
+    async def _read(self, room: LiveRoom, position: _Position) -> None:
+        part = await self._log.read(room.name, position.seq)
+        if part is None:
+            raise ForbiddenError(GONE)
+        for data in part.updates:
+            room.absorb(await parse_update_in_slices(data))
+        position.rows += part.rows
+        position.jump(part.seq)
+
+    async def heal(self, rooms: list[LiveRoom]) -> None:
+        """Compare the numbers of all live rooms with the log, in one query, and fetch what is missing.
+
+        Raises:
+            UnavailableError: the log does not answer.
+        """
+        heads = await self._log.heads([room.name for room in rooms])
+        for room in rooms:
+            position = self._positions.get(room.name)
+            if position is None or room.is_closed:
+                continue
+            if room.name not in heads:
+                room.close_all(ForbiddenError(GONE), is_denial=True)
+            elif heads[room.name] > position.seq:
+                self._fetch_soon(room, position)
+
+    # -- checkpoints
+
+    async def _checkpoint(self, room: LiveRoom, position: _Position) -> None:
+        """Replace the rows by what the room holds. Interrupted anywhere, the rows are still there."""
+        document = room.document
+        try:
+            await self._log.checkpoint(
+                room.name, position.seq, document.encode(), document.encoded_state_vector()
+            )
+        except UnavailableError as error:
+            logger.warning("Room %s got no checkpoint: %s", room.name, error)
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,137 @@
+"""What the engine needs of the world: a log, a relay between processes, and someone who knows access.
+
+Every port has a version in memory (`memory`) and one over Django; one suite of tests runs against
+all versions of a port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """An update (Yjs, v1) on its way into the log of a room."""
+
+    room: str
+    data: bytes
+    author_id: Hashable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """What brings a reader to `seq`: updates to take in, in order, of which the last `rows` are rows."""
+
+    seq: int
+    updates: list[bytes]
+    rows: int
+
+
+class Log(Protocol):
+    """The truth about stored rooms. Rows of a room are numbered from 1, without holes.
+
+    Every call raises `UnavailableError` when the store does not answer.
+    """
+
+    async def append(self, rows: Sequence[NewRow]) -> list[int | None]:
+        """Commit all rows in one transaction; give their numbers, none where the room is gone."""
+
+    async def read(self, room: str, after: int) -> LogPart | None:
+        """What a reader that has everything up to `after` still needs; none if the room is gone."""
+
+    async def heads(self, rooms: Collection[str]) -> dict[str, int]:
+        """The last number of each room; a room that is gone is absent."""
+
+    async def checkpoint(self, room: str, seq: int, update: bytes, state_vector: bytes) -> None:
+        """Replace all rows up to `seq` by `update`, unless a later checkpoint stands there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedRows:
+    """Rows of the log that others may take in; empty where they are too long to be sent along."""
+
+    room: str
+    seq: int
+    rows: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUpdate:
+    """News of a room that no log keeps."""
+
+    room: str
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerQuestion:
+    """ "This is what I have of the room; send me the rest." The digest is over the delete set."""
+
+    room: str
+    state_vector: bytes
+    deletes_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """States of one connection's client ids, in the form of an awareness update."""
+
+    room: str
+    connection_id: str
+    user_id: str | None
+    awareness: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceQuestion:
+    """ "I just opened the room: who is with you?"."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastFrame:
+    """A frame of the application, to be sent as it is to every connection of the room."""
+
+    room: str
+    frame: bytes
+
+
+RelayMessage = CommittedRows | PeerUpdate | PeerQuestion | PresenceChanged | PresenceQuestion | BroadcastFrame
+Receiver = Callable[[RelayMessage], None]
+
+
+class Relay(Protocol):
+    """A hint to other processes: messages may be lost, doubled or come late, and nothing breaks."""
+
+    @property
+    def reaches_others(self) -> bool:
+        """Whether there can be another process at all."""
+
+    async def subscribe(self, room: str, receiver: Receiver) -> None:
+        """Hand every message about the room that another process publishes to `receiver`."""
+
+    async def unsubscribe(self, room: str) -> None: ...
+
+    async def publish(self, message: RelayMessage) -> None:
+        """Send to all other processes that subscribed to the room. Never raises for a lost message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Access as it was found: it holds while each epoch it was found at stays the same."""
+
+    can_write: bool
+    epochs: Mapping[Hashable, int]
+
+
+class AccessSource(Protocol):
+    """Who knows what a user may do now. Both calls raise `UnavailableError` when it can't be known."""
+
+    async def resolve(self, user_id: Hashable, room: str) -> Grant | None:
+        """The access of a user to a room; none if there is none."""
+
+    async def current_epochs(self, keys: Collection[Hashable]) -> Mapping[Hashable, int]:
+        """The epochs of all keys in one query; what no longer exists is absent."""

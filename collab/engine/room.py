@@ -1,0 +1,350 @@
+"""A live room: one room's document and its connections in this process.
+
+Everything between two `await`s happens at once, so that a room needs no lock: a frame is decoded,
+authorized and taken in without a pause, except that a long update is walked in slices before that.
+Updates that come in during one turn of the event loop go out as one, built once for all recipients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+from collab.engine.awareness import (
+    Awareness,
+    AwarenessEntry,
+    Owner,
+    decode_awareness,
+    encode_awareness,
+)
+from collab.engine.connection import Clocks, Connection
+from collab.engine.document import Document, join_updates
+from collab.engine.errors import (
+    CollabError,
+    LimitError,
+    MalformedError,
+    MessageTooBigError,
+    UpdateRefusedError,
+)
+from collab.engine.gate import (
+    SHORT_BYTES,
+    ParsedUpdate,
+    parse_state_vector,
+    parse_update,
+    parse_update_in_slices,
+)
+from collab.engine.limits import Limits
+from collab.engine.ports import BroadcastFrame, PresenceChanged, PresenceQuestion, RelayMessage
+from collab.engine.protocol import (
+    AwarenessMessage,
+    QueryAwareness,
+    SyncStep1,
+    SyncStep2,
+    Update,
+    create_awareness_message,
+    create_sync_step_1_message,
+    create_sync_step_2_message,
+    create_update_message,
+    decode_message,
+)
+
+logger = logging.getLogger("collab.room")
+
+READ_ONLY = "You may read this room, but not change it."
+
+
+class Replication(Protocol):
+    """How a room's updates are kept, and shared with the other processes that have it open."""
+
+    async def open(self, room: LiveRoom) -> None:
+        """Bring the room to what is known; raises a `CollabError` where that can't be done."""
+
+    def check_accepting(self) -> None:
+        """Raise `UnavailableError` if another update could not be kept."""
+
+    def record(
+        self, room: LiveRoom, update: bytes, author_id: Hashable | None, on_saved: Callable[[], None] | None
+    ) -> None:
+        """Keep an update the room has taken in; `on_saved` is called when no crash can lose it."""
+
+    def when_saved(self, room: LiveRoom, call: Callable[[], None]) -> None:
+        """Call when everything recorded so far is saved."""
+
+    def received(self, room: LiveRoom, message: RelayMessage) -> None:
+        """Another process has said something about the room's document."""
+
+    def is_settled(self, room: LiveRoom) -> bool:
+        """Whether nothing that was recorded waits to be saved."""
+
+    async def heal(self, rooms: list[LiveRoom]) -> None:
+        """Find and fetch what messages that were lost would have brought."""
+
+    async def close(self, room: LiveRoom) -> None:
+        """The room is left and no longer in memory after this."""
+
+
+Publish = Callable[[RelayMessage], None]
+
+
+class LiveRoom:
+    """See the module. `name` is what group, key and log use; each of `followers` gets every update."""
+
+    def __init__(
+        self,
+        name: str,
+        replication: Replication,
+        publish: Publish,
+        limits: Limits,
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.document = Document()
+        self.awareness = Awareness(clock)
+        self.connections: dict[str, Connection] = {}
+        self.is_closed = False
+        self.followers: list[Callable[[bytes], None]] = []
+        self._replication = replication
+        self._publish = publish
+        self._limits = limits
+        self._news: list[tuple[ParsedUpdate, Connection | None]] = []
+        self._presence: dict[int, tuple[AwarenessEntry, str | None]] = {}
+        self._flush_is_due = False
+
+    # -- connections
+
+    def join(self, connection: Connection) -> None:
+        """Let a connection in and greet it.
+
+        Raises:
+            LimitError: the room, or this user in it, has as many connections as are allowed.
+        """
+        if len(self.connections) >= self._limits.max_connections_per_room:
+            raise LimitError("The room has as many connections as are allowed.")
+        if connection.user_id is not None:
+            own = sum(1 for other in self.connections.values() if other.user_id == connection.user_id)
+            if own >= self._limits.max_connections_per_user_and_room:
+                raise LimitError("You have as many connections to this room as are allowed.")
+        self.connections[connection.id] = connection
+        connection.catch_up = self._catch_up
+        connection.known_now = self.document.state_vector
+        connection.send(create_sync_step_1_message(self.document.encoded_state_vector()))
+        self._send_presence(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection and take its presence away; harmless if it has left already."""
+        if self.connections.pop(connection.id, None) is not None:
+            self._share_presence(self.awareness.remove_connection(connection.id), connection.owner)
+
+    def close_connection(
+        self, connection: Connection, error: CollabError, *, is_denial: bool = False
+    ) -> None:
+        """End a connection from our side: from here on its frames have no effect."""
+        self.leave(connection)
+        connection.close(error, is_denial=is_denial)
+
+    def close_all(self, error: CollabError, *, is_denial: bool = False) -> None:
+        for connection in list(self.connections.values()):
+            self.close_connection(connection, error, is_denial=is_denial)
+
+    # -- what clients send
+
+    async def receive(self, connection: Connection, frame: bytes) -> None:
+        """Handle one frame of a client.
+
+        Cancelled while a long update is walked, it leaves nothing behind.
+
+        Raises:
+            CollabError: the connection must be closed with it.
+        """
+        connection.count_message()
+        if len(frame) > self._limits.max_message_bytes:
+            raise MessageTooBigError(f"A message may have at most {self._limits.max_message_bytes} bytes.")
+        match decode_message(frame):
+            case SyncStep1(state_vector):
+                self._answer(connection, parse_state_vector(state_vector))
+            case SyncStep2(update):
+                await self._receive_update(connection, update, is_answer=True)
+            case Update(update):
+                await self._receive_update(connection, update, is_answer=False)
+            case AwarenessMessage(awareness):
+                self._receive_awareness(connection, awareness)
+            case QueryAwareness():
+                self._send_presence(connection)
+
+    def _answer(self, connection: Connection, known: Clocks) -> None:
+        first_clocks = {client: known.get(client, 0) for client in self.document.state_vector()}
+        connection.send(create_sync_step_2_message(self.document.difference(known)), first_clocks)
+
+    async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
+        try:
+            update = await self.parse(data)
+            if connection.confirmation is not None:
+                await connection.confirmation.wait()
+            if connection.is_closed:
+                return
+            if connection.can_write:
+                self.take_in(update, connection)
+            elif not (is_answer and self.document.contains(update)):
+                connection.deny(READ_ONLY)
+        except UpdateRefusedError as error:
+            connection.deny(str(error))
+
+    async def parse(self, data: bytes) -> ParsedUpdate:
+        """Pass an update through the gate, a long one in slices."""
+        if len(data) <= SHORT_BYTES:
+            return parse_update(data, self._limits.max_structs_per_update)
+        return await parse_update_in_slices(data, self._limits.max_structs_per_update)
+
+    def take_in(self, update: ParsedUpdate, author: Connection | None = None) -> None:
+        """Take in an update of a connection, or of the server itself, and pass it on.
+
+        Raises:
+            UpdateRefusedError: the document would be too big.
+            UnavailableError: it could not be kept.
+        """
+        self._replication.check_accepting()
+        too_big = self.document.size_bytes + len(update.data) > self._limits.max_document_bytes
+        if too_big and not self.document.contains(update):
+            raise UpdateRefusedError(f"The document has reached {self._limits.max_document_bytes} bytes.")
+        on_saved = None
+        if author is not None and author.wants_echo:
+            echo = author
+
+            def on_saved() -> None:
+                echo.send(create_update_message(update.data), update.first_clocks)
+
+        if self.document.take_in(update):
+            self._tell(update, author)
+            author_id = author.user_id if author is not None else None
+            self._replication.record(self, update.data, author_id, on_saved)
+        elif on_saved is not None:
+            self._replication.when_saved(self, on_saved)
+
+    def absorb(self, update: ParsedUpdate) -> None:
+        """Take in what the log or another process already has, and pass it on here."""
+        if self.document.take_in(update):
+            self._tell(update, None)
+
+    # -- what goes out
+
+    def _tell(self, update: ParsedUpdate, author: Connection | None) -> None:
+        for follow in self.followers:
+            follow(update.data)
+        self._news.append((update, author))
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if self._news:
+            news, self._news = self._news, []
+            self._broadcast_updates(news)
+        if self._presence:
+            presence, self._presence = self._presence, {}
+            self._broadcast_presence(presence)
+
+    def _broadcast_updates(self, news: list[tuple[ParsedUpdate, Connection | None]]) -> None:
+        authors = {author.id for _, author in news if author is not None}
+        frame, first_clocks = _joined([update for update, _ in news])
+        for connection in self.connections.values():
+            if connection.id not in authors:
+                connection.send(frame, first_clocks)
+                continue
+            # An echo means "committed", so nobody's own update may come back with the others'.
+            others = [update for update, author in news if author is not connection]
+            if others:
+                connection.send(*_joined(others))
+
+    def broadcast(self, frame: bytes) -> None:
+        """Send a frame as it is to every connection here."""
+        for connection in self.connections.values():
+            connection.send(frame)
+
+    def broadcast_everywhere(self, frame: bytes) -> None:
+        """Send a frame as it is to every connection of the room, in all processes."""
+        self.broadcast(frame)
+        self._publish(BroadcastFrame(self.name, frame))
+
+    def _catch_up(self, known: Clocks) -> list[bytes]:
+        frames = [create_sync_step_2_message(self.document.difference(known))]
+        presence = self.awareness.entries()
+        if presence:
+            frames.append(create_awareness_message(encode_awareness(presence)))
+        return frames
+
+    # -- presence
+
+    def _receive_awareness(self, connection: Connection, data: bytes) -> None:
+        entries = decode_awareness(data, self._limits.max_awareness_bytes)
+        accepted = self.awareness.apply(entries, connection.owner)
+        self._share_presence(accepted, connection.owner)
+        if accepted and len(self.awareness.clients_of(connection.id)) > self._limits.max_client_ids:
+            raise MalformedError(f"More than {self._limits.max_client_ids} client ids on one connection.")
+
+    def _share_presence(self, entries: list[AwarenessEntry], owner: Owner) -> None:
+        if entries:
+            self._queue_presence(entries, owner.connection_id)
+            self._publish(_presence_changed(self.name, owner, entries))
+
+    def _queue_presence(self, entries: list[AwarenessEntry], connection_id: str | None) -> None:
+        for entry in entries:
+            self._presence[entry.client] = entry, connection_id
+        self._flush_soon()
+
+    def _broadcast_presence(self, presence: dict[int, tuple[AwarenessEntry, str | None]]) -> None:
+        sources = {connection_id for _, connection_id in presence.values()}
+        only_source = sources.pop() if len(sources) == 1 else None
+        frame = create_awareness_message(encode_awareness([entry for entry, _ in presence.values()]))
+        for connection in self.connections.values():
+            if connection.id != only_source:
+                connection.send(frame)
+
+    def _send_presence(self, connection: Connection) -> None:
+        entries = self.awareness.entries()
+        if entries:
+            connection.send(create_awareness_message(encode_awareness(entries)))
+
+    def expire_presence(self) -> None:
+        """Take away states that a process that died can no longer take away itself."""
+        gone = self.awareness.expire(self.connections)
+        if gone:
+            self._queue_presence(gone, None)
+
+    # -- what other processes say
+
+    def received(self, message: RelayMessage) -> None:
+        """Handle a message of the relay; what it says of the document goes to the replication."""
+        match message:
+            case PresenceChanged():
+                entries = decode_awareness(message.awareness, self._limits.max_awareness_bytes)
+                owner = Owner(message.connection_id, message.user_id)
+                accepted = self.awareness.apply(entries, owner)
+                if accepted:
+                    self._queue_presence(accepted, None)
+            case PresenceQuestion():
+                for owner, entries in self.awareness.entries_of(self.connections).items():
+                    self._publish(_presence_changed(self.name, owner, entries))
+            case BroadcastFrame():
+                self.broadcast(message.frame)
+            case _:
+                self._replication.received(self, message)
+
+
+def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Clocks]:
+    if len(updates) == 1:
+        return create_update_message(updates[0].data), updates[0].first_clocks
+    first_clocks: Clocks = {}
+    for update in updates:
+        for client, clock in update.first_clocks.items():
+            first_clocks[client] = min(clock, first_clocks.get(client, clock))
+    return create_update_message(join_updates(updates)), first_clocks
+
+
+def _presence_changed(room: str, owner: Owner, entries: list[AwarenessEntry]) -> PresenceChanged:
+    return PresenceChanged(room, owner.connection_id, owner.user_id, encode_awareness(entries))
