@@ -1,11 +1,77 @@
-"""Lists by cursor: `results`, `next`, `previous`; stable while rows come and go."""
+"""Lists by cursor: `results`, `next`, `previous`; stable while rows come and go.
 
+A cursor is the place of one row in a total order, the sorted field and then the id. The framework's own
+counts rows of equal value from the start of their run, which skips one when another is deleted and goes
+round in circles past a thousand. Cursors are signed, so that a query never gets a client's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core import signing
+from django.db.models import Model, Q, QuerySet
 from rest_framework import pagination
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.views import APIView
 
 
 class CursorPagination(pagination.CursorPagination):
-    """Newest first; `?page_size=` up to 200."""
+    """Newest first, unless the view has an `ordering` of its own; `?page_size=` up to 200."""
 
-    ordering = ("-created_at", "-pk")
+    ordering = "-created_at"
     page_size_query_param = "page_size"
     max_page_size = 200
+
+    def paginate_queryset(
+        self, queryset: QuerySet | Sequence, request: Request, view: APIView | None = None
+    ) -> list[Any]:
+        if not isinstance(queryset, QuerySet):
+            raise TypeError("Pages are read from the database, not cut out of a list.")
+        self._url = request.build_absolute_uri()
+        self.ordering = getattr(view, "ordering", self.ordering)
+        size = self.get_page_size(request) or self.max_page_size
+        encoded = request.query_params.get(self.cursor_query_param)
+        backwards, place = self._decode(encoded) if encoded else (False, None)
+        rows = list(self._rows_after(queryset, place, backwards=backwards)[: size + 1])
+        there_is_more = len(rows) > size
+        self._rows = rows[:size][::-1] if backwards else rows[:size]
+        self.has_next = bool(rows) and (backwards or there_is_more)
+        self.has_previous = bool(rows) and (there_is_more if backwards else place is not None)
+        return self._rows
+
+    def get_next_link(self) -> str | None:
+        return self._link(self._rows[-1], backwards=False) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self._rows[0], backwards=True) if self.has_previous else None
+
+    def _rows_after(self, queryset: QuerySet, place: list[str] | None, *, backwards: bool) -> QuerySet:
+        field = self.ordering.lstrip("-")
+        is_descending = self.ordering.startswith("-") != backwards
+        if place is not None:
+            value, row_id = place
+            beyond = "lt" if is_descending else "gt"
+            queryset = queryset.filter(
+                Q(**{f"{field}__{beyond}": value}) | Q(**{field: value, f"pk__{beyond}": row_id})
+            )
+        sign = "-" if is_descending else ""
+        return queryset.order_by(f"{sign}{field}", f"{sign}pk")
+
+    def _link(self, row: Model, *, backwards: bool) -> str:
+        value = getattr(row, self.ordering.lstrip("-"))
+        encoded = signing.dumps([backwards, [str(value), str(row.pk)]], salt=self._salt())
+        return replace_query_param(self._url, self.cursor_query_param, encoded)
+
+    def _decode(self, encoded: str) -> tuple[bool, list[str]]:
+        try:
+            backwards, place = signing.loads(encoded, salt=self._salt())
+        except signing.BadSignature as error:
+            raise NotFound(self.invalid_cursor_message) from error
+        return backwards, place
+
+    def _salt(self) -> str:
+        return f"api.pagination:{self.ordering.lstrip('-')}"

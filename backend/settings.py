@@ -121,6 +121,17 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Rooms, members and tokens of a collaboration backend for Yjs editors.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "OrganizationRole": "accounts.models.OrganizationRole",
+        "OrganizationWideRole": "collab.models.ORGANIZATION_WIDE_ROLES",
+        "RoomRole": "collab.models.RoomRole",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.schema.describe_errors",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

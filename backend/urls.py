@@ -1,8 +1,20 @@
 """Every HTTP route of the service."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from api.errors import route_not_found
+from backend.static import serve_static
 
 urlpatterns = [
+    path("api/v1/", include("api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path("^api/", route_not_found),
     path("admin/", admin.site.urls),
+    path("static/<path:path>", serve_static),
 ]
+
+handler400 = "api.errors.bad_request"
+handler500 = "api.errors.server_error"

@@ -32,7 +32,7 @@ class Room(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="rooms")
     name = models.CharField(max_length=200)
-    organization_role = models.CharField(
+    organization_role = models.CharField(  # noqa: DJ001  # none is no role, and not an empty one
         max_length=6,
         choices=ORGANIZATION_WIDE_ROLES,
         null=True,

@@ -25,9 +25,19 @@ from collab.policies import (
 )
 
 
-def rooms_visible_to(user: User | AnonymousUser) -> QuerySet[Room]:
-    """Every room the user may read, with its grants: `access_for` costs no query on these."""
-    return with_grants(readable_rooms(user), user.pk)
+def rooms_visible_to(
+    user: User | AnonymousUser, *, organization_id: UUID | None = None, search: str = ""
+) -> QuerySet[Room]:
+    """Every room the user may read, with its grants: `access_for` costs no query on these.
+
+    `organization_id`: only rooms of this organization. `search`: part of the name, in any case.
+    """
+    rooms = readable_rooms(user)
+    if organization_id is not None:
+        rooms = rooms.filter(organization=organization_id)
+    if search:
+        rooms = rooms.filter(name__icontains=search)
+    return with_grants(rooms, user.pk)
 
 
 def access_room(

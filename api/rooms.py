@@ -1,0 +1,121 @@
+"""`rooms/`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.serializers import BodySerializer, RoleField
+from api.views import ApiViewSet
+from collab import selectors, services
+from collab.models import ORGANIZATION_WIDE_ROLES, Room, RoomRole
+from collab.policies import access_for
+
+ORDERINGS = ("name", "-name", "created_at", "-created_at")
+
+
+class AbilitiesSerializer(serializers.Serializer):
+    """What the caller may do in the room."""
+
+    read = serializers.BooleanField()
+    write = serializers.BooleanField()
+    share = serializers.BooleanField()
+    manage = serializers.BooleanField()
+    delete = serializers.BooleanField()
+
+
+class RoomSerializer(serializers.ModelSerializer):
+    """A room; `role` and `abilities` are the caller's."""
+
+    role = serializers.SerializerMethodField()
+    abilities = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Room
+        fields = ("id", "organization", "name", "organization_role", "created_at", "role", "abilities")
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(RoomRole.choices))
+    def get_role(self, room: Room) -> str | None:
+        return access_for(self.context["request"].user, room).role
+
+    @extend_schema_field(AbilitiesSerializer)
+    def get_abilities(self, room: Room) -> dict[str, bool]:
+        return asdict(access_for(self.context["request"].user, room).abilities)
+
+
+class RoomQuerySerializer(serializers.Serializer):
+    organization = serializers.UUIDField(required=False, help_text="Only rooms of this organization.")
+    search = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, help_text="Part of the name, in any case."
+    )
+    ordering = serializers.ChoiceField(
+        ORDERINGS,
+        default="-created_at",
+        error_messages={"invalid_choice": f"Unknown ordering. Allowed: {', '.join(ORDERINGS)}."},
+    )
+
+
+class NewRoomSerializer(BodySerializer):
+    organization = serializers.UUIDField()
+    name = serializers.CharField(max_length=200)
+
+
+class RoomChangesSerializer(BodySerializer):
+    name = serializers.CharField(max_length=200)
+    organization_role = RoleField(
+        [RoomRole(value) for value, _ in ORGANIZATION_WIDE_ROLES],
+        allow_null=True,
+        help_text="The role that every member of the organization gets; null for none.",
+    )
+
+
+class RoomViewSet(ApiViewSet):
+    serializer_class = RoomSerializer
+    ordering: str
+
+    @extend_schema(parameters=[RoomQuerySerializer])
+    def list(self, request: Request) -> Response:
+        """The rooms that the caller may read."""
+        query = self.query(RoomQuerySerializer)
+        self.ordering = query["ordering"]
+        return self.page_of(
+            selectors.rooms_visible_to(
+                self.caller, organization_id=query.get("organization"), search=query.get("search", "")
+            )
+        )
+
+    @extend_schema(request=NewRoomSerializer, responses={201: RoomSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a room in an organization that the caller is a member of, and not a guest."""
+        body = self.body(NewRoomSerializer)
+        room = services.create_room(
+            actor=self.caller, organization_id=body["organization"], name=body["name"]
+        )
+        return self.one(room, status=201)
+
+    def retrieve(self, request: Request, room_id: UUID) -> Response:
+        """One room."""
+        return self.one(selectors.access_room(self.caller, room_id))
+
+    @extend_schema(request=RoomChangesSerializer)
+    def partial_update(self, request: Request, room_id: UUID) -> Response:
+        """Change the name, or the role of the organization's members: needs `manage`."""
+        changes: Any = self.body(RoomChangesSerializer, partial=True)
+        return self.one(services.update_room(actor=self.caller, room_id=room_id, **changes))
+
+    def destroy(self, request: Request, room_id: UUID) -> Response:
+        """Put it in the trash: needs `delete`."""
+        services.trash_room(actor=self.caller, room_id=room_id)
+        return Response(status=204)
+
+    @extend_schema(request=None)
+    def restore(self, request: Request, room_id: UUID) -> Response:
+        """Take it out of the trash: needs `delete`."""
+        return self.one(services.restore_room(actor=self.caller, room_id=room_id))

@@ -1,0 +1,33 @@
+"""The OpenAPI description: what the views say, and the shape of errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ERROR = {
+    "type": "object",
+    "description": "Every error of this API.",
+    "required": ["code", "detail"],
+    "properties": {
+        "code": {"type": "string", "description": "For programs.", "example": "invalid"},
+        "detail": {"type": "string", "description": "A sentence for people."},
+        "fields": {
+            "type": "object",
+            "description": "What is wrong with each field of the input.",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+}
+_REFUSED = {
+    "description": "Refused: 400, 401, 403, 404, 405, 413, 415 or 429.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
+
+
+def describe_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the error envelope as the answer of every operation that does not succeed."""
+    result["components"]["schemas"]["Error"] = _ERROR
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = _REFUSED
+    return result

@@ -1,0 +1,38 @@
+"""The routes under `/api/v1/`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path
+
+from api import tokens
+from api.organization_members import OrganizationMemberViewSet
+from api.organizations import OrganizationViewSet
+from api.room_members import RoomMemberViewSet
+from api.rooms import RoomViewSet
+from api.users import OwnUserViewSet, RegistrationViewSet
+
+_COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
+_ITEM: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+
+urlpatterns = [
+    path("auth/register/", RegistrationViewSet.as_view({"post": "create"})),
+    path("token/", tokens.ObtainTokenView.as_view()),
+    path("token/refresh/", tokens.RefreshTokenView.as_view()),
+    path("token/verify/", tokens.VerifyTokenView.as_view()),
+    path("token/blacklist/", tokens.BlacklistTokenView.as_view()),
+    path("users/me/", OwnUserViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("organizations/", OrganizationViewSet.as_view(_COLLECTION)),
+    path("organizations/<uuid:organization_id>/", OrganizationViewSet.as_view(_ITEM)),
+    path("organizations/<uuid:organization_id>/members/", OrganizationMemberViewSet.as_view(_COLLECTION)),
+    path(
+        "organizations/<uuid:organization_id>/members/<uuid:member_id>/",
+        OrganizationMemberViewSet.as_view(_ITEM),
+    ),
+    path("rooms/", RoomViewSet.as_view(_COLLECTION)),
+    path("rooms/<uuid:room_id>/", RoomViewSet.as_view(_ITEM)),
+    path("rooms/<uuid:room_id>/restore/", RoomViewSet.as_view({"post": "restore"})),
+    path("rooms/<uuid:room_id>/members/", RoomMemberViewSet.as_view(_COLLECTION)),
+    path("rooms/<uuid:room_id>/members/<uuid:member_id>/", RoomMemberViewSet.as_view(_ITEM)),
+]

@@ -1,0 +1,58 @@
+"""`auth/register/` and `users/me/`."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import services
+from accounts.models import User
+from api.serializers import BodySerializer, EmailField
+from api.views import ApiViewSet
+
+
+class UserSerializer(serializers.ModelSerializer):
+    """A person, as others see them."""
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name")
+        read_only_fields = fields
+
+
+class RegistrationSerializer(BodySerializer):
+    email = EmailField()
+    password = serializers.CharField(max_length=128, trim_whitespace=False, style={"input_type": "password"})
+    name = serializers.CharField(max_length=150)
+
+
+class ProfileSerializer(BodySerializer):
+    name = serializers.CharField(max_length=150)
+
+
+class RegistrationViewSet(ApiViewSet):
+    serializer_class = UserSerializer
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=RegistrationSerializer, responses={201: UserSerializer}, tags=["auth"])
+    def create(self, request: Request) -> Response:
+        """Make an account, and an organization of its own."""
+        return self.one(services.register_user(**self.body(RegistrationSerializer)), status=201)
+
+
+class OwnUserViewSet(ApiViewSet):
+    serializer_class = UserSerializer
+
+    @extend_schema(operation_id="users_me_retrieve")
+    def retrieve(self, request: Request) -> Response:
+        """Who is signed in."""
+        return self.one(self.caller)
+
+    @extend_schema(operation_id="users_me_update", request=ProfileSerializer)
+    def partial_update(self, request: Request) -> Response:
+        """Change one's own name."""
+        body = self.body(ProfileSerializer, partial=True)
+        return self.one(services.rename_user(user=self.caller, **body) if body else self.caller)
