@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+LOCK_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 NODE_STAMP := tests/node_modules/.package-lock.json
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate --quiet
+	--no-emit-index-url --no-header --no-annotate --quiet $(LOCK_ARGS)
 
 # What `check --deploy` looks at: the settings of a production server.
 PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gatehouse.example \
@@ -21,7 +22,7 @@ help:
 	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
 	@echo "make check   formatter, linter, types, import layers, deployment settings, migrations, API schema"
 	@echo "make format  format the sources"
-	@echo "make lock    choose the newest allowed dependencies again"
+	@echo "make lock    write requirements/ from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions"
 	@echo "make clean   remove what the other commands made, except the data in var/"
 	@echo "PYTHON=python3.12 after any of them uses that Python."
 

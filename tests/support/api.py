@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from typing import Any, Self
 
 import httpx
@@ -97,15 +96,3 @@ class Person:
 
     def revoke(self, room: str, member: str) -> None:
         self.request("DELETE", f"rooms/{room}/members/{member}/")
-
-    def sign_out(self) -> None:
-        self.request("POST", "token/blacklist/", json={"refresh": self.refresh})
-
-    def change_password(self, new_password: str) -> None:
-        body = {"old_password": PASSWORD, "new_password": new_password}
-        self.request("POST", "users/me/password/", json=body)
-
-
-def secrets_of(people: Iterable[Person]) -> set[str]:
-    """What must not stand in a log."""
-    return {PASSWORD, *itertools.chain.from_iterable((p.access, p.refresh) for p in people)}

@@ -7,7 +7,7 @@
 // Standard output belongs to the answers: the libraries' own words go to standard error.
 
 import { createInterface } from 'node:readline'
-import { makeUpdate, readUpdates } from './clients/documents.mjs'
+import { authorsOf, makeUpdate, readUpdates } from './clients/documents.mjs'
 import { destroyProviders, providerCommands } from './clients/providers.mjs'
 import { destroySockets, socketCommands } from './clients/sockets.mjs'
 
@@ -16,6 +16,7 @@ console.log = console.info = console.error
 const commands = {
   ...providerCommands,
   ...socketCommands,
+  authorsOf,
   makeUpdate,
   readUpdates,
   reset () {

@@ -124,6 +124,10 @@ class Node:
         """Hand-made Yjs bytes, hex: `update` (the edits alone), `state` (all), `before` and `vector`."""
         return await self.call("makeUpdate", edits=edits, base=base, client=client)
 
+    async def authors_of(self, update: str) -> list[int]:
+        """The client ids whose content is in this update (hex)."""
+        return list(await self.call("authorsOf", update=update))
+
     async def read_updates(self, updates: list[str], shape: dict[str, str] | None = None) -> Json:
         """What a fresh document holds after these updates: `content`, `pending`, `vector`."""
         return await self.call("readUpdates", updates=updates, **({"shape": shape} if shape else {}))

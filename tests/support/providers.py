@@ -104,6 +104,6 @@ class Provider:
     async def set_awareness(self, state: Json) -> None:
         await self._call("setAwareness", state=state)
 
-    async def wait_awareness(self, other: Provider, state: Json, timeout_s: float = WAIT_S) -> None:
-        """Wait until the other's presence is `state` here; None: gone."""
-        await self._call("waitAwareness", client=other.client, state=state, timeout_s=timeout_s)
+    async def wait_awareness(self, client: int, state: Json, timeout_s: float = WAIT_S) -> None:
+        """Wait until the presence of this client id is `state` here; None: gone."""
+        await self._call("waitAwareness", client=client, state=state, timeout_s=timeout_s)

@@ -59,11 +59,12 @@ def migrate(database_url: str) -> None:
 class Server:
     """One process on one port; the port and the log file stay over a restart."""
 
-    def __init__(self, directory: Path, **variables: str) -> None:
+    def __init__(self, directory: Path, *arguments: str, **variables: str) -> None:
         self.port = free_port()
         self.log = directory / f"server-{self.port}.log"
         #: Passwords and tickets that must never be logged, beside everything that looks like a token.
         self.secrets: set[str] = set()
+        self._arguments = arguments
         self._env = environment(**variables)
         self._process: subprocess.Popen[bytes] | None = None
         self._checked_bytes = 0
@@ -79,10 +80,8 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it is healthy."""
-        address = ["--host", "127.0.0.1", "--port", str(self.port)]
-        self._process = spawn(
-            [sys.executable, "manage.py", "serve", *address], self.log, env=self._env, cwd=ROOT
-        )
+        command = [sys.executable, "manage.py", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        self._process = spawn([*command, *self._arguments], self.log, env=self._env, cwd=ROOT)
         wait_ready(self.is_healthy, self._process, self.log, timeout_s=START_TIMEOUT_S)
 
     def terminate(self) -> int:

@@ -57,3 +57,7 @@ class RawSocket:
 
     async def close(self) -> None:
         await self._call("rawClose")
+
+    async def terminate(self) -> None:
+        """Vanish without a closing handshake, as a client does that loses its network."""
+        await self._call("rawTerminate")

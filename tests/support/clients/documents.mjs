@@ -101,3 +101,7 @@ export const readUpdates = ({ updates, shape }) => {
   for (const update of updates) Y.applyUpdate(doc, fromHex(update))
   return { content: read(doc, shape), pending: isWaitingForMore(doc), vector: toHex(Y.encodeStateVector(doc)) }
 }
+
+/** The client ids whose content is in this update. */
+export const authorsOf = ({ update }) =>
+  [...new Set(Y.decodeUpdate(fromHex(update)).structs.map((struct) => struct.id.client))]

@@ -32,6 +32,21 @@ const recordingSocket = (client, headers) =>
       poke()
     }
 
+    get onmessage () {
+      return super.onmessage
+    }
+
+    /** A page reports an error in a handler (an update that Yjs can't apply) and goes on; so does this. */
+    set onmessage (handler) {
+      super.onmessage = handler && ((event) => {
+        try {
+          handler(event)
+        } catch (error) {
+          client.journal.add('error', { message: error.message })
+        }
+      })
+    }
+
     send (data, ...rest) {
       this.record('out', data)
       super.send(data, ...rest)

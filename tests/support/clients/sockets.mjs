@@ -48,7 +48,8 @@ export const socketCommands = {
 
   rawWaitClose: ({ name, timeoutMs }) => get(name).journal.wait({ type: 'close', timeoutMs }),
   rawEvents: ({ name }) => get(name).journal.events,
-  rawClose: ({ name, code = 1000 }) => get(name).socket.close(code)
+  rawClose: ({ name, code = 1000 }) => get(name).socket.close(code),
+  rawTerminate: ({ name }) => get(name).socket.terminate()
 }
 
 export const destroySockets = () => {
