@@ -39,10 +39,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, ValidationError):
         response.data = _validation_body(exc.detail)
     else:
-        # The token library puts a code beside the detail; the framework hides it in the detail.
-        detail = response.data["detail"]
-        code = response.data.get("code") or getattr(detail, "code", "error")
-        response.data = error_body(str(code), str(detail))
+        response.data = _plain_body(response.data)
     return response
 
 
@@ -53,6 +50,14 @@ def _status_of(error: DomainError) -> int:
         case PermissionDeniedError():
             return status.HTTP_403_FORBIDDEN
     return status.HTTP_400_BAD_REQUEST
+
+
+def _plain_body(data: dict[str, Any]) -> dict[str, Any]:
+    # The framework hides the code in the detail; the token library puts it beside the detail, and what
+    # was wrong with a token in a list of messages, one for each kind of token it could have been.
+    code = data.get("code") or getattr(data["detail"], "code", "error")
+    messages = data.get("messages")
+    return error_body(str(code), str(messages[0]["message"] if messages else data["detail"]))
 
 
 def _validation_body(detail: Any) -> dict[str, Any]:

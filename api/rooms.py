@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import cast
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -68,9 +68,10 @@ class NewRoomSerializer(BodySerializer):
 
 
 class RoomChangesSerializer(BodySerializer):
-    name = serializers.CharField(max_length=200)
+    name = serializers.CharField(required=False, max_length=200)
     organization_role = RoleField(
         [RoomRole(value) for value, _ in ORGANIZATION_WIDE_ROLES],
+        required=False,
         allow_null=True,
         help_text="The role that every member of the organization gets; null for none.",
     )
@@ -98,7 +99,7 @@ class RoomViewSet(ApiViewSet):
         room = services.create_room(
             actor=self.caller, organization_id=body["organization"], name=body["name"]
         )
-        return self.one(room, status=201)
+        return self.one(selectors.access_room(self.caller, room.pk), status=201)
 
     def retrieve(self, request: Request, room_id: UUID) -> Response:
         """One room."""
@@ -107,7 +108,7 @@ class RoomViewSet(ApiViewSet):
     @extend_schema(request=RoomChangesSerializer)
     def partial_update(self, request: Request, room_id: UUID) -> Response:
         """Change the name, or the role of the organization's members: needs `manage`."""
-        changes: Any = self.body(RoomChangesSerializer, partial=True)
+        changes = cast("services.RoomChanges", self.body(RoomChangesSerializer))
         return self.one(services.update_room(actor=self.caller, room_id=room_id, **changes))
 
     def destroy(self, request: Request, room_id: UUID) -> Response:

@@ -1,4 +1,7 @@
-"""What request bodies have in common."""
+"""What request bodies have in common: they are checked for form, never for right.
+
+Fields that a body does not have are refused: a misspelt one must not pass as absent.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,7 @@ from rest_framework import serializers
 
 
 class BodySerializer(serializers.Serializer):
-    """The body of a request: parsed and checked for form, never for right.
-
-    Fields that it does not know are refused: a misspelt one must not pass as absent.
-    """
+    # No docstring: it would stand in the OpenAPI description of every body.
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

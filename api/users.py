@@ -54,5 +54,4 @@ class OwnUserViewSet(ApiViewSet):
     @extend_schema(operation_id="users_me_update", request=ProfileSerializer)
     def partial_update(self, request: Request) -> Response:
         """Change one's own name."""
-        body = self.body(ProfileSerializer, partial=True)
-        return self.one(services.rename_user(user=self.caller, **body) if body else self.caller)
+        return self.one(services.rename_user(user=self.caller, **self.body(ProfileSerializer)))

@@ -24,13 +24,13 @@ class ApiViewSet(GenericViewSet):
         """The user who asks. Only for views that require authentication."""
         return cast("User", self.request.user)
 
-    def body(self, serializer_class: type[Serializer], *, partial: bool = False) -> dict[str, Any]:
+    def body(self, serializer_class: type[Serializer]) -> dict[str, Any]:
         """The checked body of the request.
 
         Raises:
             ValidationError: it does not have the form that `serializer_class` asks for.
         """
-        return _validated(serializer_class(data=self.request.data, partial=partial))
+        return _validated(serializer_class(data=self.request.data))
 
     def query(self, serializer_class: type[Serializer]) -> dict[str, Any]:
         """The checked query parameters; raises like `body`. An empty one is there, not absent."""

@@ -123,6 +123,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
         "OrganizationRole": "accounts.models.OrganizationRole",
         "OrganizationWideRole": "collab.models.ORGANIZATION_WIDE_ROLES",
