@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
+from threading import Barrier
+from typing import Any
+from uuid import UUID
 
+from django.db import connections
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Organization, OrganizationMember, OrganizationRole, User
+from accounts.signals import access_changed
 from collab.models import Room, RoomHead, RoomMember, RoomRole
 
 _numbers = count(1)
@@ -67,3 +75,39 @@ def add_to_room(room: Room, user: User, role: str) -> RoomMember:
 def access_token(user: User) -> str:
     """An encoded access token of this user."""
     return str(AccessToken.for_user(user))
+
+
+@contextmanager
+def recorded_access_changes(capture_on_commit_callbacks: Any) -> Iterator[list[tuple[type, UUID]]]:
+    """What `access_changed` tells about the block, once it is over, as (model, id).
+
+    `capture_on_commit_callbacks` is the fixture `django_capture_on_commit_callbacks`.
+    """
+    changes: list[tuple[type, UUID]] = []
+
+    def record(sender: type, object_id: UUID, **_: object) -> None:
+        changes.append((sender, object_id))
+
+    access_changed.connect(record)
+    try:
+        with capture_on_commit_callbacks(execute=True):
+            yield changes
+    finally:
+        access_changed.disconnect(record)
+
+
+def run_together(*functions: Callable[[], object]) -> list[object]:
+    """Run each in a thread and with a database connection of its own; the results, or what they raised."""
+    barrier = Barrier(len(functions))
+
+    def run(function: Callable[[], object]) -> object:
+        try:
+            barrier.wait()
+            return function()
+        except Exception as error:  # noqa: BLE001  # handed to the test, which looks at it
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(pool.map(run, functions))
