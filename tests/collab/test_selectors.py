@@ -1,0 +1,181 @@
+"""Loading rooms with the right that is needed, and what live connections ask again and again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from accounts.errors import NotFoundError, PermissionDeniedError
+from accounts.models import Organization, User
+from collab import selectors
+from collab.models import Room, RoomRole
+from tests.factories import add_to_room, make_organization, make_room, make_user
+
+pytestmark = pytest.mark.django_db
+NOW = datetime.now(tz=UTC)
+
+
+def test_rooms_visible_to_an_anonymous_user_are_none() -> None:
+    make_room(owner=make_user())
+    assert not selectors.rooms_visible_to(AnonymousUser()).exists()
+
+
+def test_rooms_visible_in_the_trash_are_none() -> None:
+    owner = make_user()
+    make_room(make_organization(owner=owner), owner=owner, trashed_at=NOW)
+    assert not selectors.rooms_visible_to(owner).exists()
+
+
+def test_rooms_visible_by_several_grants_appear_once() -> None:
+    user = make_user()
+    room = make_room(make_organization(owner=user, admin=make_user()), owner=user, organization_role="editor")
+    assert list(selectors.rooms_visible_to(user)) == [room]
+
+
+def test_rooms_visible_of_one_organization_leave_out_the_others() -> None:
+    user = make_user()
+    organization = make_organization(owner=user)
+    room = make_room(organization)
+    make_room(make_organization(owner=user))
+    assert list(selectors.rooms_visible_to(user, organization_id=organization.pk)) == [room]
+
+
+def test_rooms_visible_of_a_foreign_organization_are_only_those_that_were_shared() -> None:
+    user = make_user()
+    organization = make_organization(owner=make_user())
+    make_room(organization)
+    shared = make_room(organization, viewer=user)
+    assert list(selectors.rooms_visible_to(user, organization_id=organization.pk)) == [shared]
+
+
+@pytest.mark.parametrize(("search", "names"), [("plan", ["Plan A", "PLAN B"]), ("%", ["100%"]), ("_", [])])
+def test_rooms_visible_by_search_hold_the_text(search: str, names: list[str]) -> None:
+    user = make_user()
+    for name in ("Plan A", "PLAN B", "100%"):
+        make_room(owner=user, name=name)
+    found = selectors.rooms_visible_to(user, search=search)
+    assert sorted(room.name for room in found) == sorted(names)
+
+
+@pytest.mark.parametrize("needs", ["read", "write", "share", "manage", "delete"])
+def test_access_room_without_a_grant_raises_not_found(needs) -> None:
+    room = make_room(owner=make_user())
+    with pytest.raises(NotFoundError):
+        selectors.access_room(make_user(), room.pk, needs=needs)
+
+
+def test_access_room_for_an_anonymous_user_raises_not_found() -> None:
+    with pytest.raises(NotFoundError):
+        selectors.access_room(AnonymousUser(), make_room().pk)
+
+
+def test_access_room_in_the_trash_raises_not_found() -> None:
+    owner = make_user()
+    room = make_room(owner=owner, trashed_at=NOW)
+    with pytest.raises(NotFoundError):
+        selectors.access_room(owner, room.pk)
+
+
+def test_access_room_even_trashed_without_a_grant_raises_not_found() -> None:
+    room = make_room(owner=make_user(), trashed_at=NOW)
+    with pytest.raises(NotFoundError):
+        selectors.access_room(make_user(), room.pk, needs="delete", even_trashed=True)
+
+
+@pytest.mark.parametrize("needs", ["write", "share", "manage", "delete"])
+def test_access_room_without_the_right_raises_permission_denied(needs) -> None:
+    viewer = make_user()
+    room = make_room(viewer=viewer)
+    with pytest.raises(PermissionDeniedError):
+        selectors.access_room(viewer, room.pk, needs=needs)
+
+
+def test_access_room_with_the_right_is_one_query(django_assert_num_queries) -> None:
+    editor = make_user()
+    room = make_room(editor=editor)
+    with django_assert_num_queries(1):
+        assert selectors.access_room(editor, room.pk, needs="write") == room
+
+
+def test_access_room_even_trashed_gives_the_room() -> None:
+    owner = make_user()
+    room = make_room(owner=owner, trashed_at=NOW)
+    assert selectors.access_room(owner, room.pk, needs="delete", even_trashed=True) == room
+
+
+def test_access_room_member_of_another_room_raises_not_found() -> None:
+    owner = make_user()
+    room = make_room(owner=owner)
+    foreign = add_to_room(make_room(owner=owner), make_user(), "viewer")
+    with pytest.raises(NotFoundError):
+        selectors.access_room_member(owner, room.pk, foreign.pk)
+
+
+def test_find_room_access_of_an_unknown_room_or_user_is_none() -> None:
+    user = make_user()
+    assert selectors.find_room_access(user.pk, uuid4()) is None
+    assert selectors.find_room_access(uuid4(), make_room(owner=user).pk) is None
+
+
+def test_find_room_access_without_a_grant_is_none() -> None:
+    assert selectors.find_room_access(make_user().pk, make_room(owner=make_user()).pk) is None
+
+
+def test_find_room_access_of_a_deactivated_user_is_none() -> None:
+    user = make_user(is_active=False)
+    assert selectors.find_room_access(user.pk, make_room(owner=user).pk) is None
+
+
+def test_find_room_access_in_the_trash_is_none() -> None:
+    user = make_user()
+    assert selectors.find_room_access(user.pk, make_room(owner=user, trashed_at=NOW).pk) is None
+
+
+def test_find_room_access_gives_access_and_epochs_in_one_query(django_assert_num_queries) -> None:
+    user = make_user(access_epoch=3)
+    room = make_room(make_organization(member=user), organization_role="editor", access_epoch=1)
+    Organization.objects.update(access_epoch=2)
+    with django_assert_num_queries(1):
+        found = selectors.find_room_access(user.pk, room.pk)
+    assert found is not None
+    assert found.access.role == RoomRole.EDITOR
+    assert (found.room_id, found.organization_id, found.user_id) == (room.pk, room.organization_id, user.pk)
+    assert (found.room_epoch, found.organization_epoch, found.user_epoch) == (1, 2, 3)
+
+
+def epochs_of(*rows: Room | Organization | User) -> dict[UUID, int]:
+    def ids(model: type) -> list[UUID]:
+        return [row.pk for row in rows if isinstance(row, model)]
+
+    return selectors.current_epochs(ids(Room), ids(Organization), ids(User))
+
+
+def test_current_epochs_of_nothing_are_none_without_a_query(django_assert_num_queries) -> None:
+    with django_assert_num_queries(0):
+        assert selectors.current_epochs([], [], []) == {}
+
+
+def test_current_epochs_of_unknown_ids_are_absent() -> None:
+    assert selectors.current_epochs([uuid4()], [uuid4()], [uuid4()]) == {}
+
+
+def test_current_epochs_of_what_no_longer_counts_are_absent() -> None:
+    room = make_room(trashed_at=NOW)
+    assert epochs_of(room, make_user(is_active=False)) == {}
+
+
+def test_current_epochs_of_all_kinds_are_one_query(django_assert_num_queries) -> None:
+    rooms = [make_room(access_epoch=number) for number in (1, 2)]
+    user = make_user(access_epoch=2)
+    expected = {rooms[0].pk: 1, rooms[1].pk: 2, rooms[0].organization_id: 0, user.pk: 2}
+    with django_assert_num_queries(1):
+        assert epochs_of(*rooms, rooms[0].organization, user) == expected
+
+
+def test_current_epochs_of_one_kind_are_one_query(django_assert_num_queries) -> None:
+    user = make_user(access_epoch=7)
+    with django_assert_num_queries(1):
+        assert epochs_of(user) == {user.pk: 7}
