@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -75,7 +76,8 @@ def read_environment() -> Environment:
     try:
         env.seal()
     except EnvValidationError as error:
-        lines = [f"{name}: {' '.join(problems)}" for name, problems in error.error_messages.items()]
+        problems = cast("Mapping[str, list[str]]", error.error_messages)
+        lines = [f"{name}: {' '.join(found)}" for name, found in problems.items()]
         raise ImproperlyConfigured("The environment is not usable.\n  " + "\n  ".join(lines)) from error
     return values
 

@@ -11,8 +11,9 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Protocol
+from uuid import UUID
 
 from collab.engine.awareness import Owner
 from collab.engine.errors import CollabError, LimitError
@@ -55,7 +56,7 @@ class Connection:
         transport: Transport,
         limits: Limits,
         *,
-        user_id: Hashable | None = None,
+        user_id: UUID | None = None,
         can_write: bool = True,
         wants_echo: bool = False,
         clock: Callable[[], float],

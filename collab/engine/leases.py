@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from collab.engine.connection import Connection
 from collab.engine.errors import CollabError, ForbiddenError, UnauthenticatedError, UnavailableError
@@ -37,6 +38,7 @@ class Lease:
 
     connection: Connection
     room: LiveRoom
+    user_id: UUID
     grant: Grant
     confirmed_at: float
     doubts: int = 0
@@ -57,8 +59,8 @@ class LeaseKeeper:
         self._lease_s = lease_s
         self._clock = clock
         self._leases: dict[str, Lease] = {}
-        self._by_key: dict[Hashable, set[Lease]] = {}
-        self._changed_at: dict[Hashable, float] = {}
+        self._by_key: dict[UUID, set[Lease]] = {}
+        self._changed_at: dict[UUID, float] = {}
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,6 +72,7 @@ class LeaseKeeper:
         self,
         connection: Connection,
         room: LiveRoom,
+        user_id: UUID,
         grant: Grant,
         *,
         asked_at: float,
@@ -82,7 +85,7 @@ class LeaseKeeper:
             asked_at: when that was asked for; what has changed since puts it in doubt at once.
             expires_in_s: how long its token is still good for.
         """
-        lease = Lease(connection, room, grant, asked_at)
+        lease = Lease(connection, room, user_id, grant, asked_at)
         self._leases[connection.id] = lease
         self._index(lease)
         if any(self._changed_at.get(key, asked_at - 1) >= asked_at for key in grant.epochs):
@@ -99,7 +102,7 @@ class LeaseKeeper:
             if lease.expiry is not None:
                 lease.expiry.cancel()
 
-    def changed(self, key: Hashable) -> None:
+    def changed(self, key: UUID) -> None:
         """An epoch has moved: ask again for every lease that was found at it."""
         self._changed_at[key] = self._clock()
         for lease in list(self._by_key.get(key, ())):
@@ -150,7 +153,7 @@ class LeaseKeeper:
         doubts, asked_at = lease.doubts, self._clock()
         try:
             async with self._slots:
-                grant = await self._source.resolve(lease.connection.user_id, lease.room.name)
+                grant = await self._source.resolve(lease.user_id, lease.room.name)
         except UnavailableError as error:
             logger.warning("Access of connection %s could not be asked for: %s", lease.connection.id, error)
             await asyncio.sleep(RETRY_S)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from collab.engine.errors import ForbiddenError, UnavailableError
 from collab.engine.gate import parse_update, parse_update_in_slices
@@ -124,7 +125,7 @@ class LoggedReplication:
             raise UnavailableError("The store does not keep up; nothing was lost, try again later.")
 
     def record(
-        self, room: LiveRoom, update: bytes, author_id: Hashable | None, on_saved: Callable[[], None] | None
+        self, room: LiveRoom, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
     ) -> None:
         row = NewRow(room.name, update, author_id)
         self._pending.append(_Pending(room, row, [on_saved] if on_saved else []))

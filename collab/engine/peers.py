@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from uuid import UUID
 
 from collab.engine.document import EMPTY_UPDATE, Document
 from collab.engine.gate import parse_state_vector, parse_update
@@ -57,7 +58,7 @@ class PeerReplication:
         return True
 
     def record(
-        self, room: LiveRoom, update: bytes, author_id: Hashable | None, on_saved: Callable[[], None] | None
+        self, room: LiveRoom, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
     ) -> None:
         self._publish(PeerUpdate(room.name, update))
         if on_saved is not None:

@@ -6,9 +6,10 @@ all versions of a port.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class NewRow:
 
     room: str
     data: bytes
-    author_id: Hashable | None = None
+    author_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +125,14 @@ class Grant:
     """Access as it was found: it holds while each epoch it was found at stays the same."""
 
     can_write: bool
-    epochs: Mapping[Hashable, int]
+    epochs: Mapping[UUID, int]
 
 
 class AccessSource(Protocol):
     """Who knows what a user may do now. Both calls raise `UnavailableError` when it can't be known."""
 
-    async def resolve(self, user_id: Hashable, room: str) -> Grant | None:
+    async def resolve(self, user_id: UUID, room: str) -> Grant | None:
         """The access of a user to a room; none if there is none."""
 
-    async def current_epochs(self, keys: Collection[Hashable]) -> Mapping[Hashable, int]:
+    async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
         """The epochs of all keys in one query; what no longer exists is absent."""

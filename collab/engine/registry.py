@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from collab.engine.connection import Connection
 from collab.engine.errors import CollabError, MalformedError, ResetError, UpdateRefusedError
@@ -59,16 +59,28 @@ class Registry:
     def find(self, name: str) -> LiveRoom | None:
         return self._rooms.get(name)
 
-    async def join(self, name: str, connection: Connection) -> LiveRoom:
+    async def join(
+        self, name: str, connection: Connection, prepare: Callable[[LiveRoom], Awaitable[None]] | None = None
+    ) -> LiveRoom:
         """Let a connection into a room, which is opened if it is not.
 
         Cancelling leaves the opening to the others who wait for it.
+
+        Args:
+            prepare: done with the room before the connection is in it.
 
         Raises:
             CollabError: the room can't be opened, or is full.
         """
         room = await self.open(name)
-        room.join(connection)
+        room.visitors += 1
+        try:
+            if prepare is not None:
+                await prepare(room)
+            room.join(connection)
+        finally:
+            room.visitors -= 1
+            self._close_when_idle(room)
         return room
 
     def leave(self, room: LiveRoom, connection: Connection) -> None:
@@ -122,7 +134,7 @@ class Registry:
             asyncio.get_running_loop().call_later(self._idle_s, self._close_if_idle, room)
 
     def _close_if_idle(self, room: LiveRoom) -> None:
-        if room.connections or room.is_closed:
+        if room.connections or room.visitors or room.is_closed:
             return
         if not self._replication.is_settled(room):
             self._close_when_idle(room)

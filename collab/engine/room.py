@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Protocol
+from uuid import UUID
 
 from collab.engine.awareness import (
     Awareness,
@@ -65,7 +66,7 @@ class Replication(Protocol):
         """Raise `UnavailableError` if another update could not be kept."""
 
     def record(
-        self, room: LiveRoom, update: bytes, author_id: Hashable | None, on_saved: Callable[[], None] | None
+        self, room: LiveRoom, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
     ) -> None:
         """Keep an update the room has taken in; `on_saved` is called when no crash can lose it."""
 
@@ -104,6 +105,8 @@ class LiveRoom:
         self.awareness = Awareness(clock)
         self.connections: dict[str, Connection] = {}
         self.is_closed = False
+        #: Who is about to join: the room must not be closed under them.
+        self.visitors = 0
         self.followers: list[Callable[[bytes], None]] = []
         self._replication = replication
         self._publish = publish

@@ -1,0 +1,53 @@
+"""The one application: HTTP, WebSocket and the life of the process.
+
+WebSocket ▶ origin check ▶ JWT middleware ▶ route ▶ RoomConsumer
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+from django.urls import path, re_path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+http = get_asgi_application()  # loads the apps, which everything below needs
+
+from accounts.middleware import JWTAuthMiddleware  # noqa: E402
+from backend.origin import OriginCheck, refuse_handshake  # noqa: E402
+from collab.consumers import RoomConsumer  # noqa: E402
+from collab.live import get_engine, stop_engine  # noqa: E402
+
+
+async def lifespan(
+    scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]
+) -> None:
+    """Start the live engine before the first request, and let it save everything after the last."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            get_engine()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await stop_engine()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+websocket = URLRouter(
+    [
+        path("ws/<str:room>", RoomConsumer.as_asgi()),
+        re_path("", refuse_handshake),  # type: ignore[arg-type]  # Channels routes to ASGI applications
+    ]
+)
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": OriginCheck(JWTAuthMiddleware(websocket)),
+        "lifespan": lifespan,
+    }
+)

@@ -1,0 +1,56 @@
+"""The ASGI server: uvicorn with its sans-I/O WebSockets, and sockets that are drained at the end."""
+
+from __future__ import annotations
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.supervisors import Multiprocess
+from websockets.protocol import State
+
+from collab.engine.errors import ResetError
+from collab.engine.limits import Limits
+
+PING_INTERVAL_S = 20
+#: A client that answers no ping for so long is gone; one that only reads slowly gets its chance.
+PING_TIMEOUT_S = 60
+#: How long the end of the process waits for clients to say goodbye, and for open requests.
+GOODBYE_S = 5
+SHUTDOWN_S = 10
+
+DRAINING = "The server is going down; come back at once."
+
+
+class DrainingSocket(WebSocketsSansIOProtocol):
+    """Ends with 4205 when the process does, and takes in what the client sent before it knew."""
+
+    def shutdown(self) -> None:
+        if self.close_sent or self.conn.state is not State.OPEN:
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self.conn.send_close(ResetError.close_code, DRAINING)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.close)
+
+
+def serve(host: str, port: int, workers: int, limits: Limits) -> None:
+    """Serve until a signal ends it; with more than one worker, each is a process of its own."""
+    config = uvicorn.Config(
+        "backend.asgi:application",
+        host=host,
+        port=port,
+        workers=workers,
+        ws=DrainingSocket,
+        ws_max_size=limits.max_message_bytes,
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_INTERVAL_S,
+        ws_ping_timeout=PING_TIMEOUT_S,
+        lifespan="on",
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    if workers == 1:
+        uvicorn.Server(config).run()
+    else:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()

@@ -1,0 +1,181 @@
+"""The engine's relay over the channel layer, and the news of access changes.
+
+One channel a process, in the group of each room that is live there, so that an update crosses the
+layer once for each process and never once for each client. The layer may lose anything (a channel
+over its capacity drops): what is published is a hint, and everything is healed from the log or from
+state vectors. Layers that restart forget their groups, so subscriptions are renewed.
+
+    {"type": "collab.message", "sender": process, "kind": class of the message, …its fields}
+    {"type": "collab.access", "object_id": id of the row whose epoch moved}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID, uuid4
+
+from asgiref.sync import async_to_sync
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
+
+from accounts.signals import access_changed
+from collab.engine.ports import (
+    BroadcastFrame,
+    CommittedRows,
+    PeerQuestion,
+    PeerUpdate,
+    PresenceChanged,
+    PresenceQuestion,
+    Receiver,
+    RelayMessage,
+)
+
+logger = logging.getLogger("collab.relay")
+
+#: Every process is in this group; access changes concern rooms that the sender can't know of.
+ACCESS_GROUP = "collab.access"
+#: Subscriptions are renewed so often; a layer that restarted has forgotten them.
+RENEW_S = 30.0
+RETRY_S = 1.0
+_KINDS: dict[str, type[RelayMessage]] = {
+    kind.__name__: kind
+    for kind in (CommittedRows, PeerUpdate, PeerQuestion, PresenceChanged, PresenceQuestion, BroadcastFrame)
+}
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,98}")
+_HASHED = "hashed-"
+
+
+def group_name(room_name: str) -> str:
+    """The group of a room's consumers: its name where that can be one, else a hash of it."""
+    if _GROUP_NAME.fullmatch(room_name) and not room_name.startswith((_HASHED, "collab.")):
+        return room_name
+    return _HASHED + hashlib.sha256(room_name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class LayerRelay:
+    """See `engine.ports.Relay`. Rooms of one namespace do not hear those of another."""
+
+    def __init__(self, layer: BaseChannelLayer, on_access_change: Callable[[UUID], None]) -> None:
+        self._layer = layer
+        self._on_access_change = on_access_change
+        self._process = uuid4().hex
+        self._channel: str | None = None
+        self._receivers: dict[str, Receiver] = {}
+
+    @property
+    def reaches_others(self) -> bool:
+        return not isinstance(self._layer, InMemoryChannelLayer)
+
+    def in_namespace(self, namespace: str) -> NamespacedRelay:
+        """A view of this relay for the rooms of one kind."""
+        return NamespacedRelay(self, namespace)
+
+    async def add(self, group: str, receiver: Receiver) -> None:
+        self._receivers[group] = receiver
+        await self._try("subscribe", self._add_to_layer(group))
+
+    async def discard(self, group: str) -> None:
+        self._receivers.pop(group, None)
+        if self._channel is not None:
+            await self._try("unsubscribe", self._layer.group_discard(group, self._channel))
+
+    async def send(self, group: str, message: RelayMessage) -> None:
+        fields = {**asdict(message), "type": "collab.message", "sender": self._process}
+        fields["kind"] = type(message).__name__
+        fields["group"] = group
+        await self._try("publish", self._layer.group_send(group, fields))
+
+    async def run(self) -> None:
+        """Receive what others send, for ever; a layer that fails is tried again."""
+        while True:
+            try:
+                self._channel = await self._layer.new_channel("collab")
+                await self._renew()
+                while True:
+                    self._dispatch(await self._layer.receive(self._channel))
+            except Exception as error:  # noqa: BLE001 - each layer has errors of its own
+                logger.warning("The channel layer does not answer, next try in %s s: %r", RETRY_S, error)
+            await asyncio.sleep(RETRY_S)
+
+    async def renew(self) -> None:
+        """Subscribe again to everything, for ever: groups expire, and a restarted layer forgets them."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            await self._try("renew subscriptions", self._renew())
+
+    async def _renew(self) -> None:
+        for group in [ACCESS_GROUP, *self._receivers]:
+            await self._add_to_layer(group)
+
+    async def _add_to_layer(self, group: str) -> None:
+        if self._channel is not None:
+            await self._layer.group_add(group, self._channel)
+
+    async def _try(self, what: str, action: Awaitable[None]) -> None:
+        """Do without the layer where it fails: nothing depends on its keeping its word."""
+        try:
+            await action
+        except Exception as error:  # noqa: BLE001 - each layer has errors of its own
+            logger.warning("The channel layer could not %s: %r", what, error)
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        try:
+            if message["type"] == "collab.access":
+                self._on_access_change(UUID(message["object_id"]))
+            elif message.get("sender") != self._process and message["group"] in self._receivers:
+                self._receivers[message["group"]](_decode(message))
+        except Exception:
+            logger.exception("A message of the channel layer could not be handled")
+
+
+class NamespacedRelay:
+    """A `LayerRelay` for the rooms of one kind: the port that a registry uses."""
+
+    def __init__(self, relay: LayerRelay, namespace: str) -> None:
+        self._relay = relay
+        self._namespace = namespace
+
+    @property
+    def reaches_others(self) -> bool:
+        return self._relay.reaches_others
+
+    def _group(self, room: str) -> str:
+        digest = hashlib.sha256(room.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"collab.{self._namespace}.{digest}"
+
+    async def subscribe(self, room: str, receiver: Receiver) -> None:
+        await self._relay.add(self._group(room), receiver)
+
+    async def unsubscribe(self, room: str) -> None:
+        await self._relay.discard(self._group(room))
+
+    async def publish(self, message: RelayMessage) -> None:
+        await self._relay.send(self._group(message.room), message)
+
+
+def _decode(message: dict[str, Any]) -> RelayMessage:
+    kind = _KINDS[message["kind"]]
+    fields = {name: message[name] for name in kind.__dataclass_fields__}
+    if kind is CommittedRows:
+        fields["rows"] = tuple((seq, bytes(data)) for seq, data in fields["rows"])
+    return kind(**fields)
+
+
+def publish_access_change(sender: type, object_id: UUID, **kwargs: object) -> None:
+    """Tell every process, from synchronous code, that what was found at this row's epoch may be over."""
+    layer = get_channel_layer()
+    message = {"type": "collab.access", "object_id": str(object_id)}
+    try:
+        async_to_sync(layer.group_send)(ACCESS_GROUP, message)
+    except Exception as error:  # noqa: BLE001 - each layer has errors of its own
+        logger.warning("News of an access change was lost, leases will find it out: %r", error)
+
+
+def connect_signals() -> None:
+    """Publish what services announce."""
+    access_changed.connect(publish_access_change, dispatch_uid="collab.publish_access_change")

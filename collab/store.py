@@ -1,0 +1,131 @@
+"""The engine's log over the ORM: numbered rows, a head that is locked to append, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from uuid import UUID
+
+from django.db import transaction
+
+from collab.engine.errors import UnavailableError
+from collab.engine.ports import LogPart, NewRow
+from collab.models import Checkpoint, RoomHead, StoredUpdate
+from collab.threads import DatabaseThreads
+
+#: Threads that load rooms; the writer has one of its own.
+READERS = 4
+#: How often a read is tried while checkpoints take rows away under it.
+_READ_ATTEMPTS = 5
+
+
+class DatabaseLog:
+    """See `engine.ports.Log`. A room's name is its id; whatever is no id is no room."""
+
+    def __init__(self) -> None:
+        self._writer = DatabaseThreads("log-writer", 1)
+        self._readers = DatabaseThreads("log-reader", READERS)
+
+    async def append(self, rows: Sequence[NewRow]) -> list[int | None]:
+        return await self._writer.run(append_rows, rows)
+
+    async def read(self, room: str, after: int) -> LogPart | None:
+        room_id = _find_id(room)
+        return None if room_id is None else await self._readers.run(read_log, room_id, after)
+
+    async def heads(self, rooms: Collection[str]) -> dict[str, int]:
+        return await self._readers.run(_heads, [room_id for room_id in map(_find_id, rooms) if room_id])
+
+    async def checkpoint(self, room: str, seq: int, update: bytes, state_vector: bytes) -> None:
+        await self._writer.run(write_checkpoint, UUID(room), seq, update, state_vector)
+
+    def close(self) -> None:
+        """Close the threads; blocks until they are idle."""
+        self._writer.close()
+        self._readers.close()
+
+
+@transaction.atomic
+def append_rows(rows: Sequence[NewRow]) -> list[int | None]:
+    """Number the rows and store them; none where the room is gone.
+
+    The heads are locked in the order of their ids: two writers wait for each other in turn, and
+    nobody sees a number before all the lower ones.
+    """
+    ids = {row.room: room_id for row in rows if (room_id := _find_id(row.room))}
+    locked = RoomHead.objects.select_for_update().filter(pk__in=set(ids.values())).order_by("pk")
+    heads = {head.pk: head for head in locked}
+    seqs: list[int | None] = []
+    stored = []
+    for row in rows:
+        head = heads.get(ids[row.room]) if row.room in ids else None
+        if head is None:
+            seqs.append(None)
+            continue
+        head.seq += 1
+        seqs.append(head.seq)
+        stored.append(StoredUpdate(room_id=head.pk, seq=head.seq, data=row.data, author_id=row.author_id))
+    StoredUpdate.objects.bulk_create(stored)
+    RoomHead.objects.bulk_update(list(heads.values()), ["seq"])
+    return seqs
+
+
+def read_log(room_id: UUID, after: int) -> LogPart | None:
+    """What is newer than `after`: the checkpoint where it covers more, and the rows behind it.
+
+    Not in a transaction, which would make a reader wait for the writer on SQLite: the head is read
+    first, so that what follows can only be newer, and read again if a checkpoint came in between.
+
+    Raises:
+        UnavailableError: rows are missing for good; better no room than half a document.
+    """
+    seq = RoomHead.objects.filter(pk=room_id).values_list("seq", flat=True).first()
+    if seq is None:
+        return None
+    for _ in range(_READ_ATTEMPTS):
+        checkpoint = Checkpoint.objects.filter(pk=room_id, seq__gt=after).first()
+        start = checkpoint.seq if checkpoint else after
+        rows = list(
+            StoredUpdate.objects.filter(room=room_id, seq__gt=start)
+            .order_by("seq")
+            .values_list("seq", "data")
+        )
+        if _is_whole(start, seq, rows):
+            updates = [bytes(checkpoint.data)] if checkpoint else []
+            updates += [bytes(data) for _, data in rows]
+            return LogPart(rows[-1][0] if rows else start, updates, len(rows))
+    raise UnavailableError(f"The log of room {room_id} has a hole behind row {start}.")
+
+
+def _is_whole(start: int, head: int, rows: Iterable[tuple[int, object]]) -> bool:
+    """Whether the rows go on from `start` without a hole, at least up to `head`."""
+    expected = start
+    for seq, _ in rows:
+        expected += 1
+        if seq != expected:
+            return False
+    return expected >= head
+
+
+def _heads(room_ids: Collection[UUID]) -> dict[str, int]:
+    heads = RoomHead.objects.filter(pk__in=room_ids).values_list("pk", "seq")
+    return {str(room_id): seq for room_id, seq in heads}
+
+
+@transaction.atomic
+def write_checkpoint(room_id: UUID, seq: int, update: bytes, state_vector: bytes) -> None:
+    """Put the joined update in the place of the rows up to `seq`, unless a later one is there."""
+    if not RoomHead.objects.select_for_update().filter(pk=room_id, seq__gte=seq).exists():
+        return
+    if Checkpoint.objects.filter(pk=room_id, seq__gte=seq).exists():
+        return
+    Checkpoint.objects.update_or_create(
+        pk=room_id, defaults={"seq": seq, "data": update, "state_vector": state_vector}
+    )
+    StoredUpdate.objects.filter(room=room_id, seq__lte=seq).delete()
+
+
+def _find_id(room: str) -> UUID | None:
+    try:
+        return UUID(room)
+    except ValueError:
+        return None
