@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, FilteredRelation, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.errors import NotFoundError, PermissionDeniedError, UnknownUserError
 from accounts.models import Organization, OrganizationMember, User
@@ -32,10 +32,9 @@ def organizations_visible_to(
     user: User | AnonymousUser,
 ) -> QuerySet[VisibleOrganization]:
     """Every organization the user is a member of; none if they were deactivated."""
-    caller = FilteredRelation("members", condition=Q(members__user=user.pk))
-    return Organization.objects.annotate(caller=caller, caller_role=F("caller__role")).filter(
-        caller__user__is_active=True
-    )
+    # Filtered first: the annotation then takes the role from the same, single membership.
+    memberships = Organization.objects.filter(members__user=user.pk, members__user__is_active=True)
+    return memberships.annotate(caller_role=F("members__role"))
 
 
 def access_organization(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
+from django.db import connections
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.middleware import JWTAuthMiddleware
@@ -23,6 +25,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def user(transactional_db: None) -> User:
     return make_user()
+
+
+@pytest.fixture(autouse=True)
+async def _closed_connections() -> AsyncIterator[None]:
+    """The thread of synchronous code keeps its connection, and a test database in use can't be dropped."""
+    yield
+    await sync_to_async(connections.close_all)()
 
 
 async def scope_after(**scope: Any) -> dict[str, Any]:
