@@ -14,14 +14,19 @@ PING_INTERVAL_S = 20
 #: A client that answers no ping for so long is gone; one that only reads slowly gets its chance.
 PING_TIMEOUT_S = 60
 #: How long the end of the process waits for clients to say goodbye, and for open requests.
-GOODBYE_S = 5
+GOODBYE_S = 3
 SHUTDOWN_S = 10
 
 DRAINING = "The server is going down; come back at once."
 
 
-class DrainingSocket(WebSocketsSansIOProtocol):
-    """Ends with 4205 when the process does, and takes in what the client sent before it knew."""
+class ClosingSocket(WebSocketsSansIOProtocol):
+    """Says why it closes, and gives the client the time to hear it.
+
+    At the end of the process it closes with 4205, and still takes in what the client sent before it
+    knew. On a message that is too big or not WebSocket, it reads on without looking: a connection
+    that is torn down with bytes unread resets, and the client would never see the close code.
+    """
 
     def shutdown(self) -> None:
         if self.close_sent or self.conn.state is not State.OPEN:
@@ -32,6 +37,17 @@ class DrainingSocket(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.close)
 
+    def handle_parser_exception(self) -> None:
+        if self.close_sent or self.conn.close_sent is None:
+            return
+        self.close_sent = True
+        self.stop_keepalive()
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.close)
+
 
 def serve(host: str, port: int, workers: int, limits: Limits) -> None:
     """Serve until a signal ends it; with more than one worker, each is a process of its own."""
@@ -40,7 +56,7 @@ def serve(host: str, port: int, workers: int, limits: Limits) -> None:
         host=host,
         port=port,
         workers=workers,
-        ws=DrainingSocket,
+        ws=ClosingSocket,
         ws_max_size=limits.max_message_bytes,
         ws_per_message_deflate=False,
         ws_ping_interval=PING_INTERVAL_S,

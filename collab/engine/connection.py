@@ -22,9 +22,6 @@ from collab.engine.protocol import create_permission_denied_message
 
 logger = logging.getLogger("collab.connection")
 
-#: A denied write is told at most once in so many seconds.
-DENIAL_INTERVAL_S = 1.0
-
 
 class Transport(Protocol):
     """The way to one client; both calls wait while the client does not read."""
@@ -83,7 +80,6 @@ class Connection:
         self._last_sent_at = clock()
         self._tokens = float(limits.message_burst)
         self._counted_at = clock()
-        self._denied_at = -DENIAL_INTERVAL_S
 
     def count_message(self) -> None:
         """Count a message of the client.
@@ -127,11 +123,8 @@ class Connection:
         self._queued_bytes = 0
 
     def deny(self, reason: str) -> None:
-        """Tell the client that a write was not taken in; once for a burst of them."""
-        now = self._clock()
-        if now - self._denied_at >= DENIAL_INTERVAL_S:
-            self._denied_at = now
-            self.send(create_permission_denied_message(reason))
+        """Tell the client that a write was not taken in."""
+        self.send(create_permission_denied_message(reason))
 
     def close(self, error: CollabError, *, is_denial: bool = False) -> None:
         """End the connection: nothing that is queued is sent any more, only the reason and the close."""
