@@ -45,7 +45,9 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.transport.resume_reading()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
         self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.close)
 
 

@@ -171,7 +171,7 @@ class LeaseKeeper:
             self._unindex(lease)
             lease.grant = grant
             lease.confirmed_at = asked_at
-            lease.connection.can_write = grant.can_write
+            lease.room.allow_writing(lease.connection, is_allowed=grant.can_write)
             self._index(lease)
 
     def _expire(self, lease: Lease) -> None:

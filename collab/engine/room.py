@@ -140,6 +140,12 @@ class LiveRoom:
         if self.connections.pop(connection.id, None) is not None:
             self._share_presence(self.awareness.remove_connection(connection.id), connection.owner)
 
+    def allow_writing(self, connection: Connection, *, is_allowed: bool) -> None:
+        """Open or close a connection for writing; what was denied to it before is asked for again."""
+        if is_allowed and not connection.can_write:
+            connection.send(create_sync_step_1_message(self.document.encoded_state_vector()))
+        connection.can_write = is_allowed
+
     def close_connection(
         self, connection: Connection, error: CollabError, *, is_denial: bool = False
     ) -> None:
