@@ -5,8 +5,6 @@ A proxy in front may serve them instead; the set is small and does not change wh
 
 from __future__ import annotations
 
-import contextlib
-
 from django.contrib.staticfiles.views import serve
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 
@@ -14,7 +12,8 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 def serve_static(request: HttpRequest, path: str) -> HttpResponseBase:
     """One file, read whole: under ASGI Django warns of every file that is streamed from a thread."""
     response = serve(request, path, insecure=True)
-    if not isinstance(response, FileResponse):
+    if not isinstance(response, FileResponse) or response.file_to_stream is None:
         return response
-    with contextlib.closing(response):
-        return HttpResponse(response.getvalue(), headers=dict(response.headers))
+    # Not response.close(): that would announce the end of a request that is still being answered.
+    with response.file_to_stream as file:
+        return HttpResponse(file.read(), headers=dict(response.headers))

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
+from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Organization, OrganizationMember, OrganizationRole, User
@@ -75,6 +76,14 @@ def add_to_room(room: Room, user: User, role: str) -> RoomMember:
 def access_token(user: User) -> str:
     """An encoded access token of this user."""
     return str(AccessToken.for_user(user))
+
+
+def api_client(user: User | None = None) -> APIClient:
+    """A client of the REST API that sends JSON, signed in as `user`."""
+    client = APIClient()
+    if user:
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {access_token(user)}")
+    return client
 
 
 @contextmanager
