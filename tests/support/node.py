@@ -130,7 +130,8 @@ class Node:
 
     async def read_updates(self, updates: list[str], shape: dict[str, str] | None = None) -> Json:
         """What a fresh document holds after these updates: `content`, `pending`, `vector`."""
-        return await self.call("readUpdates", updates=updates, **({"shape": shape} if shape else {}))
+        arguments: dict[str, Json] = {"updates": updates} | ({"shape": shape} if shape else {})
+        return await self.call("readUpdates", **arguments)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 STOP_TIMEOUT_S = 20.0
 POLL_INTERVAL_S = 0.02
@@ -52,7 +53,7 @@ def wait_ready(
         time.sleep(POLL_INTERVAL_S)
 
 
-def stop(process: subprocess.Popen[bytes], signal_number: int = signal.SIGTERM) -> int:
+def stop(process: subprocess.Popen[Any], signal_number: int = signal.SIGTERM) -> int:
     """Ask the program to end, wait for it, and kill it if it does not; its exit status."""
     if process.poll() is None:
         process.send_signal(signal_number)

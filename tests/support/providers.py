@@ -41,6 +41,10 @@ class Provider:
         """Apply edits in one transaction, such as `("text.insert", 0, "words")`."""
         await self._call("edit", edits=edits)
 
+    async def edit_at_once(self, edits: list[Edit], other: Provider, other_edits: list[Edit]) -> None:
+        """Edit this and another document before either hears of the other's edits."""
+        await self._node.call("editAtOnce", all=[[self.name, edits], [other.name, other_edits]])
+
     async def read(self, shape: dict[str, str] | None = None) -> Json:
         """The content by root: `text`, `delta`, `map`, `array`, `xml`, or what `shape` names."""
         return await self._call("read", **({"shape": shape} if shape else {}))

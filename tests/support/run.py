@@ -19,7 +19,6 @@ from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASE_TESTS = ("tests/accounts", "tests/api", "tests/permissions", "tests/collab")
-OPTIONS = ("-o", "asyncio_default_fixture_loop_scope=function")
 NO_TESTS_COLLECTED = 5
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 CLOSING_LINE = re.compile(r"(\d+ \w+,? ?)+ in [\d.]+s|no tests ran")
@@ -39,7 +38,7 @@ class Run:
         self.could_not_run: list[str] = []
         say(f"\n# {title}")
         color = "yes" if sys.stdout.isatty() else "no"
-        command = [sys.executable, "-m", "pytest", f"--color={color}", *OPTIONS, *sys.argv[1:], *paths]
+        command = [sys.executable, "-m", "pytest", f"--color={color}", *sys.argv[1:], *paths]
         with subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE
         ) as process:

@@ -120,6 +120,12 @@ export const providerCommands = {
   },
 
   edit: ({ name, edits }) => edit(get(name).doc, edits),
+
+  /** Edits of several clients before any of them hears of another's: `[[name, edits], …]`. */
+  editAtOnce ({ all }) {
+    for (const [name, edits] of all) edit(get(name).doc, edits)
+  },
+
   read: ({ name, shape }) => read(get(name).doc, shape),
   state: ({ name }) => {
     const { doc, provider, connections, journal } = get(name)

@@ -1,0 +1,136 @@
+"""A change of rights applies to sockets that are open, whichever process they are open on.
+
+REST goes to the first process; on the installation with two, these sockets are on the second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.support import frames
+from tests.support.providers import Provider
+from tests.support.site import Site
+
+APPLIES_WITHIN_S = 1.0
+
+
+async def type_until(writer: Provider, happened: asyncio.Future[object]) -> None:
+    """Type a letter at a time until something happens, for as long as a change may take to apply."""
+    deadline = time.monotonic() + APPLIES_WITHIN_S
+    while not happened.done() and time.monotonic() < deadline:
+        await writer.edit(("text.insert", 0, "."))
+        await asyncio.wait([happened], timeout=0.05)
+    await asyncio.wait_for(happened, 0.1)
+
+
+async def test_editor_made_viewer_is_denied_and_made_editor_again_writes_without_reconnect(
+    site: Site,
+) -> None:
+    alice, bob = site.people("alice", "bob")
+    room = alice.create_room()
+    member = alice.share(room, bob, "editor")
+    owner, changing = await site.join(alice, room), await site.join(bob, room, process=1)
+    await changing.edit(("text.insert", 0, "written as editor"))
+    await owner.wait_equal(changing)
+
+    alice.change_role(room, member, "viewer")
+    await type_until(changing, asyncio.ensure_future(changing.wait_denied()))
+    before = await owner.text()
+    denied = await changing.wait_denied()
+    await changing.edit(("text.insert", 0, "written as viewer "))
+    await changing.wait_denied(since=denied["next"])
+    assert await owner.text() == before
+    await owner.edit(("map.set", "read by", "viewer"))
+    await changing.wait_content("map", {"read by": "viewer"})
+
+    alice.change_role(room, member, "editor")
+    await type_until(changing, asyncio.ensure_future(owner.wait_equal(changing)))
+    assert "written as viewer" in await owner.text(), "what was denied comes in once it is allowed"
+    assert (await changing.state())["connections"] == 1
+    assert (await site.content_for_newcomer(alice, room))["text"] == await owner.text()
+
+
+async def test_viewer_made_editor_while_open_writes_without_reconnect(site: Site) -> None:
+    alice, bob = site.people("alice", "bob")
+    room = alice.create_room()
+    member = alice.share(room, bob, "viewer")
+    owner, raised = await site.join(alice, room), await site.join(bob, room, process=1)
+    alice.change_role(room, member, "editor")
+    await type_until(raised, asyncio.ensure_future(owner.wait_equal(raised)))
+    assert (await raised.state())["connections"] == 1
+
+
+async def test_revoked_editor_is_closed_4403_and_others_stay(site: Site) -> None:
+    alice, bob, carol = site.people("alice", "bob", "carol")
+    room = alice.create_room()
+    member = alice.share(room, bob, "editor")
+    alice.share(room, carol, "editor")
+    owner, revoked, other = (
+        await site.join(alice, room),
+        await site.join(bob, room, process=1),
+        await site.join(carol, room, process=1),
+    )
+    alice.revoke(room, member)
+    revoked_at = time.monotonic()
+    closed = await revoked.wait_event("closed", code=4403)
+    assert time.monotonic() - revoked_at < APPLIES_WITHIN_S
+    assert closed["reason"]
+    await other.edit(("text.insert", 0, "still here"))
+    await owner.wait_equal(other)
+    assert await revoked.text() == ""
+
+
+async def test_frame_sent_right_after_revocation_changes_nothing(site: Site) -> None:
+    alice, bob = site.people("alice", "bob")
+    room = alice.create_room()
+    member = alice.share(room, bob, "editor")
+    owner = await site.join(alice, room)
+    socket = await site.open_raw(room, token=bob.access)
+    await socket.send(frames.sync_step_1())
+    await socket.wait_frame("0001")
+    made = await site.node.make_update([("text.insert", 0, "the last word")], client=80)
+
+    alice.revoke(room, member)
+    await socket.send(frames.update(made["update"]))
+    assert (await socket.wait_close())["code"] == 4403
+    newcomer = await site.join(alice, room, process=1)
+    await owner.edit(("map.set", "last word", "the owner's"))
+    await newcomer.wait_equal(owner)
+    assert await newcomer.text() == ""
+
+
+async def test_member_removed_from_the_organization_is_closed_4403(site: Site) -> None:
+    alice, bob = site.people("alice", "bob")
+    organization = alice.create_organization()
+    membership = alice.add_to_organization(organization, bob, "member")
+    room = alice.create_room(organization=organization)
+    alice.open_to_organization(room, "editor")
+    owner, removed = await site.join(alice, room), await site.join(bob, room, process=1)
+    await removed.edit(("text.insert", 0, "as a member"))
+    await owner.wait_equal(removed)
+
+    alice.remove_from_organization(organization, membership)
+    await removed.wait_event("closed", code=4403)
+    assert (await owner.state())["connected"]
+
+
+async def test_room_closed_to_the_organization_closes_its_members_4403(site: Site) -> None:
+    alice, bob = site.people("alice", "bob")
+    organization = alice.create_organization()
+    alice.add_to_organization(organization, bob, "member")
+    room = alice.create_room(organization=organization)
+    alice.open_to_organization(room, "viewer")
+    reader = await site.join(bob, room, process=1)
+    alice.open_to_organization(room, None)
+    await reader.wait_event("closed", code=4403)
+
+
+async def test_room_put_in_the_trash_closes_everyone_4403(site: Site) -> None:
+    alice, bob = site.people("alice", "bob")
+    room = alice.create_room()
+    alice.share(room, bob, "viewer")
+    owner, reader = await site.join(alice, room), await site.join(bob, room, process=1)
+    alice.request("DELETE", f"rooms/{room}/")
+    await owner.wait_event("closed", code=4403)
+    await reader.wait_event("closed", code=4403)
