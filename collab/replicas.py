@@ -13,7 +13,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pycrdt
 
@@ -47,18 +46,18 @@ class Replica:
         self.doc = doc
         self._room_name = room_name
         self._is_broken = False
-        self._encode, self._apply = _functions_for(doc)
+        self.encode_document, self.apply_to_document = _functions_for(doc)
 
     def encode(self) -> bytes:
         """The state as an update; right only before any client's update was applied."""
-        return self._encode(self.doc)
+        return self.encode_document(self.doc)
 
     def apply(self, update: bytes) -> None:
         """Follow the room. An update the library can't take ends the following, not the room."""
         if self._is_broken:
             return
         try:
-            self._apply(self.doc, update)
+            self.apply_to_document(self.doc, update)
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
             raise
         except BaseException:  # a panic in the library is not an Exception
@@ -74,15 +73,12 @@ def _functions_for(doc: Any) -> tuple[Encode, Apply]:
     raise TypeError(f"make_ydoc() gave a {type(doc).__name__}; expected a y_py.YDoc or a pycrdt.Doc.")
 
 
-_replicas: WeakKeyDictionary[LiveRoom, Replica] = WeakKeyDictionary()
-_opening: WeakKeyDictionary[LiveRoom, asyncio.Task[Replica]] = WeakKeyDictionary()
+_opening: dict[LiveRoom, asyncio.Task[Replica]] = {}
 
 
 def replica_of(room: LiveRoom) -> Replica:
     """The replica of a room, made now from what the room holds if it has none."""
-    if room not in _replicas:
-        _follow(room, Replica(new_ydoc(), room.name))
-    return _replicas[room]
+    return _find(room) or _follow(room, Replica(new_ydoc(), room.name))
 
 
 async def open_replica(room: LiveRoom, make_ydoc: Callable[[], Awaitable[Any]]) -> Replica:
@@ -93,27 +89,29 @@ async def open_replica(room: LiveRoom, make_ydoc: Callable[[], Awaitable[Any]]) 
     Raises:
         Exception: whatever `make_ydoc` raises; the next caller tries again.
     """
-    if room in _replicas:
-        return _replicas[room]
+    replica = _find(room)
+    if replica is not None:
+        return replica
     if room not in _opening:
         task = _opening[room] = asyncio.create_task(_make(room, make_ydoc))
-        task.add_done_callback(lambda _: _opening.pop(room, None))
+        task.add_done_callback(lambda _: _opening.pop(room))
     return await asyncio.shield(_opening[room])
 
 
 async def _make(room: LiveRoom, make_ydoc: Callable[[], Awaitable[Any]]) -> Replica:
     replica = Replica(await make_ydoc(), room.name)
-    if room.document.is_empty:
-        seed = parse_update(replica.encode())
-        _replicas[room] = replica
-        room.take_in(seed)
-        room.followers.append(replica.apply)
-    else:
-        _follow(room, replica)
+    if not room.document.is_empty:
+        return _follow(room, replica)
+    room.take_in(parse_update(replica.encode()))
+    room.followers.append(replica)
     return replica
 
 
-def _follow(room: LiveRoom, replica: Replica) -> None:
+def _follow(room: LiveRoom, replica: Replica) -> Replica:
     replica.apply(room.document.encode())
-    room.followers.append(replica.apply)
-    _replicas[room] = replica
+    room.followers.append(replica)
+    return replica
+
+
+def _find(room: LiveRoom) -> Replica | None:
+    return next((follower for follower in room.followers if isinstance(follower, Replica)), None)

@@ -139,7 +139,7 @@ class Registry:
         if not self._replication.is_settled(room):
             self._close_when_idle(room)
             return
-        room.is_closed = True
+        room.end()
         del self._rooms[room.name]
         closing = self._closing[room.name] = asyncio.create_task(self._close(room))
         closing.add_done_callback(lambda _: self._closing.pop(room.name))
@@ -172,7 +172,7 @@ class Registry:
         """Send everyone away and leave every room, at the end of the process."""
         for room in self:
             room.close_all(error)
-            room.is_closed = True
+            room.end()
             del self._rooms[room.name]
             self._closing[room.name] = asyncio.create_task(self._close(room))
         await asyncio.gather(*self._closing.values(), *self._opening.values(), return_exceptions=True)

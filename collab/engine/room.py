@@ -89,8 +89,14 @@ class Replication(Protocol):
 Publish = Callable[[RelayMessage], None]
 
 
+class Follower(Protocol):
+    """Something that is told every update the room takes in."""
+
+    def apply(self, update: bytes) -> None: ...
+
+
 class LiveRoom:
-    """See the module. `name` is what group, key and log use; each of `followers` gets every update."""
+    """See the module. `name` is what group, key and log use; each of `followers` is told every update."""
 
     def __init__(
         self,
@@ -107,7 +113,7 @@ class LiveRoom:
         self.is_closed = False
         #: Who is about to join: the room must not be closed under them.
         self.visitors = 0
-        self.followers: list[Callable[[bytes], None]] = []
+        self.followers: list[Follower] = []
         self._replication = replication
         self._publish = publish
         self._limits = limits
@@ -156,6 +162,11 @@ class LiveRoom:
     def close_all(self, error: CollabError, *, is_denial: bool = False) -> None:
         for connection in list(self.connections.values()):
             self.close_connection(connection, error, is_denial=is_denial)
+
+    def end(self) -> None:
+        """The room is no longer in memory; let go of what may hold on to it in turn."""
+        self.is_closed = True
+        self.followers.clear()
 
     # -- what clients send
 
@@ -218,7 +229,7 @@ class LiveRoom:
         if too_big and not self.document.contains(update):
             raise UpdateRefusedError(f"The document has reached {self._limits.max_document_bytes} bytes.")
         on_saved = None
-        if author is not None and author.wants_echo:
+        if author is not None and author.wants_echo and update.parts:
             echo = author
 
             def on_saved() -> None:
@@ -239,8 +250,8 @@ class LiveRoom:
     # -- what goes out
 
     def _tell(self, update: ParsedUpdate, author: Connection | None) -> None:
-        for follow in self.followers:
-            follow(update.data)
+        for follower in self.followers:
+            follower.apply(update.data)
         self._news.append((update, author))
         self._flush_soon()
 

@@ -1,0 +1,1 @@
+"""Consumers of one's own, on top of `collab.consumers.YjsConsumer`; each is run by the tests."""
