@@ -176,6 +176,7 @@ class Document:
 
         Deletions are always all included: a state vector says nothing about them.
         """
+        known = {client: clock for client, clock in known.items() if clock and client in self._clients}
         if not known:
             return self.encode()
         key = encode_state_vector(known)

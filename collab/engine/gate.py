@@ -17,10 +17,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from collab.engine.encoding import read_var_uint
-from collab.engine.errors import MalformedError, UpdateRefusedError
+from collab.engine.errors import LimitError, MalformedError, UpdateRefusedError
 from collab.engine.structs import MAX_CLIENT_BITS, MAX_CLOCK, SKIP, SLICE, finish, read_struct
+
+T = TypeVar("T")
 
 #: Structs in one run at most, so that a place in a long run is found without reading all of it.
 MAX_RUN = 512
@@ -75,32 +78,49 @@ def parse_update(data: bytes, max_structs: int | None = None) -> ParsedUpdate:
 
 async def parse_update_in_slices(data: bytes, max_structs: int | None = None) -> ParsedUpdate:
     """As `parse_update`, letting the event loop go on now and then. Cancelling leaves nothing behind."""
-    walk = _walk_update(data, max_structs)
+    return await _finish_in_slices(_walk_update(data, max_structs))
+
+
+async def _finish_in_slices(walk: Generator[None, None, T]) -> T:
     while True:
         try:
             next(walk)
         except StopIteration as done:
-            parsed: ParsedUpdate = done.value
-            return parsed
+            result: T = done.value
+            return result
         await asyncio.sleep(0)
 
 
-def parse_state_vector(data: bytes) -> dict[int, int]:
+def parse_state_vector(data: bytes, max_clients: int | None = None) -> dict[int, int]:
     """Check a state vector: client → the clock up to which its structs are known.
 
     Raises:
         MalformedError: a conforming client does not send this.
+        LimitError: it has more than `max_clients` clients.
     """
+    return finish(_walk_state_vector(data, max_clients))
+
+
+async def parse_state_vector_in_slices(data: bytes, max_clients: int | None = None) -> dict[int, int]:
+    """As `parse_state_vector`, letting the event loop go on now and then."""
+    return await _finish_in_slices(_walk_state_vector(data, max_clients))
+
+
+def _walk_state_vector(data: bytes, max_clients: int | None) -> Generator[None, None, dict[int, int]]:
     count, pos = read_var_uint(data, 0)
     if count * 2 > len(data) - pos:
         raise MalformedError(f"A state vector of {count} clients is longer than its message.")
+    if max_clients is not None and count > max_clients:
+        raise LimitError(f"A state vector may have at most {max_clients} clients.")
     clocks = {}
-    for _ in range(count):
+    for index in range(count):
         client, pos = read_var_uint(data, pos)
         clock, pos = read_var_uint(data, pos)
         if client >> MAX_CLIENT_BITS or clock > MAX_CLOCK:
             raise MalformedError("An entry of the state vector is out of range.")
         clocks[client] = clock
+        if index % SLICE == SLICE - 1:
+            yield
     _check_end(data, pos)
     return clocks
 
@@ -110,9 +130,11 @@ def _walk_update(data: bytes, max_structs: int | None) -> Generator[None, None, 
     count, pos = read_var_uint(data, 0)
     if count * 4 > len(data) - pos:
         raise MalformedError(f"An update of {count} clients is longer than its message.")
-    for index in range(count):
+    pause = pos + SLICE  # by bytes: one struct may hold thousands of values
+    for _ in range(count):
         pos = yield from _walk_client(data, pos, parsed, max_structs)
-        if index % SLICE == SLICE - 1:
+        if pos >= pause:
+            pause = pos + SLICE
             yield
     pos = yield from _walk_deletes(data, pos, parsed, max_structs)
     _check_end(data, pos)
@@ -131,7 +153,8 @@ def _walk_client(
     parsed.count(structs, max_structs)
     runs = parsed.runs[client] = []
     run_pos, run_clock, run_count = pos, clock, 0
-    for index in range(structs):
+    pause = pos + SLICE
+    for _ in range(structs):
         if pos >= size:
             raise MalformedError("The update ends where a struct was announced.")
         if run_count == MAX_RUN or data[pos] & 31 == SKIP:
@@ -149,7 +172,8 @@ def _walk_client(
             parsed.is_reencodable = False
         if clock > MAX_CLOCK:
             raise MalformedError("A clock is out of range.")
-        if index % SLICE == SLICE - 1:
+        if pos >= pause:
+            pause = pos + SLICE
             yield
     if run_count:
         runs.append(Run(run_clock, clock, run_count, data[run_pos:pos]))
@@ -170,7 +194,7 @@ def _walk_deletes(
     count, pos = read_var_uint(data, pos)
     if count * 2 > len(data) - pos:
         raise MalformedError(f"A delete set of {count} clients is longer than its message.")
-    steps = 0
+    pause = pos + SLICE
     for _ in range(count):
         client, pos = read_var_uint(data, pos)
         ranges, pos = read_var_uint(data, pos)
@@ -184,9 +208,12 @@ def _walk_deletes(
             if length < 1 or clock + length > MAX_CLOCK:
                 raise MalformedError("A range of the delete set is out of range.")
             deleted.append((clock, clock + length))
-            steps += 1
-            if steps % SLICE == 0:
+            if pos >= pause:
+                pause = pos + SLICE
                 yield
+        if pos >= pause:
+            pause = pos + SLICE
+            yield
     return pos
 
 

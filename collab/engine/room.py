@@ -33,6 +33,7 @@ from collab.engine.gate import (
     SHORT_BYTES,
     ParsedUpdate,
     parse_state_vector,
+    parse_state_vector_in_slices,
     parse_update,
     parse_update_in_slices,
 )
@@ -183,7 +184,7 @@ class LiveRoom:
             raise MessageTooBigError(f"A message may have at most {self._limits.max_message_bytes} bytes.")
         match decode_message(frame):
             case SyncStep1(state_vector):
-                self._answer(connection, parse_state_vector(state_vector))
+                self._answer(connection, await self._parse_state_vector(state_vector))
             case SyncStep2(update):
                 await self._receive_update(connection, update, is_answer=True)
             case Update(update):
@@ -192,6 +193,11 @@ class LiveRoom:
                 self._receive_awareness(connection, awareness)
             case QueryAwareness():
                 self._send_presence(connection)
+
+    async def _parse_state_vector(self, data: bytes) -> Clocks:
+        if len(data) <= SHORT_BYTES:
+            return parse_state_vector(data)
+        return await parse_state_vector_in_slices(data, self._limits.max_structs_per_update)
 
     def _answer(self, connection: Connection, known: Clocks) -> None:
         first_clocks = {client: known.get(client, 0) for client in self.document.state_vector()}

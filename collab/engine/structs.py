@@ -24,7 +24,7 @@ from collab.engine.errors import MalformedError
 MAX_CLOCK: Final = (1 << 31) - 1
 MAX_CLIENT_BITS: Final = 53
 MAX_DEPTH: Final = 100
-#: Units of work between two yields; about a millisecond.
+#: Bytes or values between two yields; about a millisecond.
 SLICE: Final = 2048
 
 GC, DELETED, JSON, BINARY, STRING, EMBED, FORMAT, TYPE, ANY, DOC, SKIP = range(11)
