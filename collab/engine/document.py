@@ -12,18 +12,19 @@ Source: yjs `updates.js` (mergeUpdates, diffUpdate).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from collab.engine.encoding import write_var_uint
-from collab.engine.gate import MAX_RUN, ParsedUpdate, Run, parse_update
-from collab.engine.ranges import RangeSet
+from collab.engine.gate import MAX_RUN, MAX_RUN_BYTES, ParsedUpdate, Run, parse_update
+from collab.engine.ranges import MANY, RangeSet
 from collab.engine.structs import SKIP, cut_struct, finish, read_struct
 
 EMPTY_UPDATE = b"\x00\x00"
-#: What a deleted range counts for in the size of a document.
-_RANGE_BYTES = 8
+#: What a section and a deleted range count for in the size of a document: what they take in memory.
+_SECTION_BYTES = 256
+_RANGE_BYTES = 64
 _NOTHING_DELETED = RangeSet()
 
 
@@ -44,10 +45,16 @@ class _Section:
     def holds(self, run: Run) -> bool:
         return self.start <= run.start and run.end <= self.end
 
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data) + _SECTION_BYTES
+
     def append(self, other: _Section | Run) -> None:
         """Lay what begins where this ends behind it."""
         size, count = len(self.data), self.count
-        if count - (self.marks[-1][2] if self.marks else 0) >= MAX_RUN:
+        _, marked_size, marked_count = self.marks[-1] if self.marks else (0, 0, 0)
+        is_far = count - marked_count >= MAX_RUN or size - marked_size >= MAX_RUN_BYTES
+        if is_far or len(other.data) >= MAX_RUN_BYTES:
             self.marks.append((other.start, size, count))
         if isinstance(other, _Section):
             self.marks += [(clock, size + pos, count + index) for clock, pos, index in other.marks]
@@ -55,11 +62,17 @@ class _Section:
         self.count += other.count
         self.end = other.end
 
-    def after(self, client: int, clock: int) -> _Section:
-        """The part from `clock` on, which lies inside the section; may cut a struct in two."""
+    def after(self, client: int, clock: int, *, exactly: bool = True) -> _Section:
+        """The part from `clock` on, which lies inside the section; may cut a struct in two.
+
+        Unless `exactly`, a struct that is long to cut stays whole: who receives it cuts it itself.
+        """
         place = bisect_right(self.marks, clock, key=lambda mark: mark[0])
         start, base, index = self.marks[place - 1] if place else (self.start, 0, 0)
-        stop = self.marks[place][1] if place < len(self.marks) else len(self.data)
+        marks = self.marks[place:]
+        _, stop, next_index = marks[0] if marks else (self.end, len(self.data), self.count)
+        if not exactly and next_index - index == 1 and stop - base >= MAX_RUN_BYTES:
+            return self._rest(start, index, b"", base, marks)
         data, pos = bytes(self.data[base:stop]), 0
         while True:
             clocks, end, _ = finish(read_struct(data, pos))
@@ -67,9 +80,16 @@ class _Section:
                 break
             start, pos, index = start + clocks, end, index + 1
         if start == clock:
-            return _Section(clock, self.end, self.count - index, self.data[base + pos :])
+            return self._rest(clock, index, b"", base + pos, marks)
         head = cut_struct(data, pos, client, start, clock - start)
-        return _Section(clock, self.end, self.count - index, bytearray(head) + self.data[base + end :])
+        return self._rest(clock, index, head, base + end, marks)
+
+    def _rest(
+        self, start: int, index: int, head: bytes, base: int, marks: Iterable[tuple[int, int, int]]
+    ) -> _Section:
+        """What begins at `start`: `head`, and the bytes from `base` on, with `index` structs before it."""
+        moved = [(clock, pos - base + len(head), before - index) for clock, pos, before in marks]
+        return _Section(start, self.end, self.count - index, bytearray(head) + self.data[base:], moved)
 
 
 _start = attrgetter("start")
@@ -109,9 +129,7 @@ class Document:
         is_new = False
         for client, runs in update.runs.items():
             if runs:
-                sections = self._clients.setdefault(client, [])
-                for run in runs:
-                    is_new |= self._take_in_run(client, sections, run)
+                is_new |= self._take_in_runs(client, self._clients.setdefault(client, []), runs)
         for client, ranges in update.deletes.items():
             if ranges:
                 is_new |= self._take_in_deletes(self._deletes.setdefault(client, RangeSet()), ranges)
@@ -123,40 +141,50 @@ class Document:
 
     def _take_in_deletes(self, deleted: RangeSet, ranges: list[tuple[int, int]]) -> bool:
         before = len(deleted)
-        news = [deleted.add(start, end) for start, end in ranges]
+        is_new = deleted.add_all(ranges)
         self.size_bytes += (len(deleted) - before) * _RANGE_BYTES
+        return is_new
+
+    def _take_in_runs(self, client: int, sections: list[_Section], runs: list[Run]) -> bool:
+        if not sections or sections[-1].end <= runs[0].start:  # by far the most common: the client went on
+            for run in runs:
+                self.size_bytes += _lay(sections, run)
+            return True
+        if len(runs) >= MANY:
+            return self._take_in_overlap(client, sections, runs)
+        news = [self._take_in_overlap(client, sections, [run]) for run in runs]
         return any(news)
 
-    def _take_in_run(self, client: int, sections: list[_Section], run: Run) -> bool:
-        if not sections or sections[-1].end < run.start:
-            sections.append(_Section.of(run))
-        elif sections[-1].end == run.start:  # by far the most common: the client went on
-            sections[-1].append(run)
-        else:
-            return self._take_in_overlap(client, sections, run)
-        self.size_bytes += len(run.data)
-        return True
+    def _take_in_overlap(self, client: int, sections: list[_Section], runs: Sequence[Run]) -> bool:
+        """Fill gaps: of two structs for one clock the earlier one in the document stays whole.
 
-    def _take_in_overlap(self, client: int, sections: list[_Section], run: Run) -> bool:
-        """Fill a gap: of two structs for one clock the earlier one in the document stays whole."""
-        new = _Section.of(run)
-        place = bisect_right(sections, run.start, key=_start)
-        if place and sections[place - 1].end > run.start:
-            if sections[place - 1].holds(run):
-                return False
-            new = new.after(client, sections[place - 1].end)
-        while place < len(sections) and sections[place].start < new.end:
-            known = sections.pop(place)
-            self.size_bytes -= len(known.data)
-            if known.end > new.end:
-                rest = known.after(client, new.end)
-                self.size_bytes += len(rest.data)
-                sections.insert(place, rest)
-                break
-        sections.insert(place, new)
-        self.size_bytes += len(new.data)
-        _join_neighbours(sections, place)
-        return True
+        All sections that the runs may touch are laid anew, in one pass over both.
+        """
+        first = max(0, bisect_right(sections, runs[0].start, key=_start) - 1)
+        stop = bisect_right(sections, runs[-1].end, key=_start)
+        known = sections[first:stop]
+        known.reverse()  # the next one is the last
+        laid: list[_Section] = []
+        is_new = False
+        self.size_bytes -= sum(section.size_bytes for section in known)
+        for run in runs:
+            while known and known[-1].start <= run.start:
+                self.size_bytes += _lay(laid, known.pop())
+            if laid and laid[-1].end >= run.end:
+                continue
+            is_new = True
+            new = _Section.of(run)
+            if laid and laid[-1].end > run.start:
+                new = new.after(client, laid[-1].end)
+            while known and known[-1].start < new.end:
+                later = known.pop()
+                if later.end > new.end:
+                    known.append(later.after(client, new.end))
+            self.size_bytes += _lay(laid, new)
+        while known:
+            self.size_bytes += _lay(laid, known.pop())
+        sections[first:stop] = laid
+        return is_new
 
     def state_vector(self) -> dict[int, int]:
         """Client → the clock up to which everything of it is known; clients with a gap at 0 are absent."""
@@ -193,7 +221,7 @@ class Document:
                 continue
             wanted = [section for section in sections if section.end > clock]
             if wanted[0].start < clock:
-                wanted[0] = wanted[0].after(client, clock)
+                wanted[0] = wanted[0].after(client, clock, exactly=False)
             yield client, wanted
 
     def _encode(self, clients: dict[int, list[_Section]]) -> bytes:
@@ -221,12 +249,13 @@ class Document:
         return bytes(out)
 
 
-def _join_neighbours(sections: list[_Section], place: int) -> None:
-    """Make one of the section at `place` and those that touch it."""
-    if place + 1 < len(sections) and sections[place].end == sections[place + 1].start:
-        sections[place].append(sections.pop(place + 1))
-    if place and sections[place - 1].end == sections[place].start:
-        sections[place - 1].append(sections.pop(place))
+def _lay(sections: list[_Section], new: _Section | Run) -> int:
+    """Put what begins at or after the end of the last section behind it; by how much that grows."""
+    if sections and sections[-1].end == new.start:
+        sections[-1].append(new)
+        return len(new.data)
+    sections.append(new if isinstance(new, _Section) else _Section.of(new))
+    return len(new.data) + _SECTION_BYTES
 
 
 def encode_state_vector(clocks: dict[int, int]) -> bytes:

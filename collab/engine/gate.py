@@ -25,8 +25,10 @@ from collab.engine.structs import MAX_CLIENT_BITS, MAX_CLOCK, SKIP, SLICE, finis
 
 T = TypeVar("T")
 
-#: Structs in one run at most, so that a place in a long run is found without reading all of it.
+#: Structs and bytes in one run at most, except that one long struct is a run of its own: so a place in
+#: a long run is found without reading all of it.
 MAX_RUN = 512
+MAX_RUN_BYTES = 16 * 1024
 #: Updates up to this size are walked at once, longer ones in slices.
 SHORT_BYTES = 4096
 
@@ -157,7 +159,7 @@ def _walk_client(
     for _ in range(structs):
         if pos >= size:
             raise MalformedError("The update ends where a struct was announced.")
-        if run_count == MAX_RUN or data[pos] & 31 == SKIP:
+        if run_count == MAX_RUN or pos - run_pos >= MAX_RUN_BYTES or data[pos] & 31 == SKIP:
             if run_count:
                 runs.append(Run(run_clock, clock, run_count, data[run_pos:pos]))
             if data[pos] & 31 == SKIP:
@@ -165,7 +167,11 @@ def _walk_client(
                 run_pos, run_clock, run_count = pos, clock, 0
                 continue
             run_pos, run_clock, run_count = pos, clock, 0
-        clocks, pos, is_reencodable = yield from read_struct(data, pos)
+        clocks, end, is_reencodable = yield from read_struct(data, pos)
+        if run_count and end - pos >= MAX_RUN_BYTES:
+            runs.append(Run(run_clock, clock, run_count, data[run_pos:pos]))
+            run_pos, run_clock, run_count = pos, clock, 0
+        pos = end
         clock += clocks
         run_count += 1
         if not is_reencodable:

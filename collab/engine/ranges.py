@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+#: From so many new ranges on, one merge is cheaper than moving the rest of the list for each.
+MANY = 512
 
 
 class RangeSet:
@@ -25,6 +28,27 @@ class RangeSet:
         """Whether every clock from `start` up to `end` is in the set."""
         index = bisect_right(self._starts, start) - 1
         return index >= 0 and end <= self._ends[index]
+
+    def add_all(self, ranges: Sequence[tuple[int, int]]) -> bool:
+        """Add ranges in any order; tell whether any of it was new."""
+        new = [item for item in ranges if not self.covers(*item)]
+        if len(new) >= MANY:
+            self._merge(new)
+        else:
+            for start, end in new:
+                self.add(start, end)
+        return bool(new)
+
+    def _merge(self, new: list[tuple[int, int]]) -> None:
+        starts: list[int] = []
+        ends: list[int] = []
+        for start, end in sorted([*self, *new]):
+            if ends and start <= ends[-1]:
+                ends[-1] = max(ends[-1], end)
+            else:
+                starts.append(start)
+                ends.append(end)
+        self._starts, self._ends = starts, ends
 
     def add(self, start: int, end: int) -> bool:
         """Add a range; tell whether any of it was new."""

@@ -295,8 +295,11 @@ def _cut_content(data: bytes, pos: int, ref: int, offset: int) -> bytes:
         raise ValueError(f"content of kind {ref} takes one clock and cannot be cut")
     _, end, _ = finish(_read_long_content(data, pos, ref))
     count, pos = read_var_uint(data, pos)
-    for _ in range(offset):
-        pos = finish(_read_any(data, pos, 1))[1] if ref == ANY else finish(_read_json(data, pos))
+    if ref == ANY:
+        pos = finish(_read_any(data, pos, offset))[1]
+    else:
+        for _ in range(offset):
+            pos = finish(_read_json(data, pos))
     return write_var_uint(count - offset) + data[pos:end]
 
 
