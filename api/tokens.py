@@ -14,7 +14,6 @@ from rest_framework_simplejwt import views
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.serializers import PasswordField
 
-from api.parsers import JSONParser
 from api.serializers import BodySerializer
 
 
@@ -50,7 +49,6 @@ class BlacklistSerializer(BodySerializer, simplejwt.TokenBlacklistSerializer):
 class ObtainTokenView(views.TokenObtainPairView):
     """Sign in with e-mail address, in any case, and password."""
 
-    parser_classes = (JSONParser,)
     serializer_class = CredentialsSerializer
 
     @extend_schema(request=CredentialsSerializer, responses=TokenPairSerializer)
@@ -61,7 +59,6 @@ class ObtainTokenView(views.TokenObtainPairView):
 class RefreshTokenView(views.TokenRefreshView):
     """Trade a refresh token for a new pair; the old one is blacklisted."""
 
-    parser_classes = (JSONParser,)
     serializer_class = RefreshSerializer
 
     @extend_schema(request=RefreshSerializer, responses=TokenPairSerializer)
@@ -72,7 +69,6 @@ class RefreshTokenView(views.TokenRefreshView):
 class VerifyTokenView(views.TokenVerifyView):
     """Check a token's signature, age and, for a refresh token, that it is not blacklisted."""
 
-    parser_classes = (JSONParser,)
     serializer_class = VerifySerializer
 
     @extend_schema(request=VerifySerializer, responses=OpenApiTypes.OBJECT)
@@ -83,7 +79,6 @@ class VerifyTokenView(views.TokenVerifyView):
 class BlacklistTokenView(views.TokenBlacklistView):
     """Sign out: the refresh token is good for nothing from now on."""
 
-    parser_classes = (JSONParser,)
     serializer_class = BlacklistSerializer
 
     @extend_schema(request=BlacklistSerializer, responses=OpenApiTypes.OBJECT)

@@ -10,13 +10,11 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import User
-from api.parsers import JSONParser
 
 
 class ApiViewSet(GenericViewSet):
     """`serializer_class` is what comes out; what comes in is named at each action."""
 
-    parser_classes = (JSONParser,)
     serializer_class: type[BaseSerializer[Any]]
 
     @property
