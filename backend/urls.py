@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from api.errors import route_not_found
@@ -9,6 +10,7 @@ from backend.health import healthz, readyz
 from backend.static import serve_static
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs")),
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/v1/", include("api.urls")),
