@@ -103,10 +103,10 @@ def new_site(node: Node, sqlite_databases: SqliteDatabases, tmp_path: Path) -> I
     """
     with ExitStack() as stack:
 
-        def make(*, processes: int = 1, **variables: str) -> Site:
+        def make(*arguments: str, processes: int = 1, **variables: str) -> Site:
             if "DATABASE_URL" not in variables:
                 variables["DATABASE_URL"] = sqlite_databases.new_url()
-            servers = [Server(tmp_path, **{**_COMMON, **variables}) for _ in range(processes)]
+            servers = [Server(tmp_path, *arguments, **{**_COMMON, **variables}) for _ in range(processes)]
             return stack.enter_context(running(Site(node, *servers)))
 
         yield make

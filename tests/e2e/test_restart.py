@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import frames
+from tests.support.databases import PostgresDatabases
+from tests.support.redis import RedisServer
 from tests.support.site import Site
 
 #: Long enough that only the drain can have committed what was typed a moment ago.
@@ -33,6 +35,27 @@ async def test_sigterm_closes_sockets_with_4205_and_keeps_received_updates(
     site.start()
     content = await site.content_for_newcomer(alice, room)
     assert content["text"] == "typed at the last moment"
+
+
+async def test_sigterm_reaches_every_worker(
+    new_site: Callable[..., Site], postgres_databases: PostgresDatabases, redis: RedisServer
+) -> None:
+    site = new_site(
+        "--workers", "2", DATABASE_URL=postgres_databases.new_url(), REDIS_URL=redis.url, **COMMITS_LATE
+    )
+    alice = site.person("alice")
+    room = alice.create_room()
+    clients = [await site.join(alice, room) for _ in range(6)]
+    await clients[0].edit(("text.insert", 0, "typed on one of two"))
+    await clients[0].wait_equal(*clients[1:])
+    await clients[0].edit(("text.insert", 0, "just "))
+
+    assert site.server().terminate() in ENDED_BY_SIGTERM
+    for client in clients:
+        await client.wait_closed(4205)
+        await client.destroy()
+    site.start()
+    assert (await site.content_for_newcomer(alice, room))["text"] == "just typed on one of two"
 
 
 async def test_kill_after_the_echo_loses_nothing(new_site: Callable[..., Site]) -> None:
