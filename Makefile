@@ -75,7 +75,7 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
 # Tests whose service is missing are named at the end; with CI=true they fail.
 .PHONY: services
 services:
-	@tests/support/install_missing.sh postgresql redis-server nodejs npm
+	@tests/support/install_missing.sh postgresql redis-server nodejs npm curl
 
 # services comes first, because it may bring npm.
 $(NODE_STAMP): tests/package.json tests/package-lock.json tests/.npmrc | services
