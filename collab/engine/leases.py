@@ -88,7 +88,8 @@ class LeaseKeeper:
         lease = Lease(connection, room, user_id, grant, asked_at)
         self._leases[connection.id] = lease
         self._index(lease)
-        if any(self._changed_at.get(key, asked_at - 1) >= asked_at for key in grant.epochs):
+        is_outdated = any(self._changed_at.get(key, asked_at - 1) >= asked_at for key in grant.epochs)
+        if is_outdated or self._clock() - asked_at >= self._lease_s:  # older news is forgotten
             self._doubt(lease)
         if expires_in_s is not None:
             loop = asyncio.get_running_loop()
@@ -154,8 +155,13 @@ class LeaseKeeper:
         try:
             async with self._slots:
                 grant = await self._source.resolve(lease.user_id, lease.room.name)
-        except UnavailableError as error:
-            logger.warning("Access of connection %s could not be asked for: %s", lease.connection.id, error)
+        except Exception as error:  # whatever it is, the doubt remains
+            logger.warning(
+                "Access of connection %s could not be asked for: %s",
+                lease.connection.id,
+                error,
+                exc_info=not isinstance(error, UnavailableError),
+            )
             await asyncio.sleep(RETRY_S)
             return False
         if grant is None:
