@@ -6,12 +6,23 @@ import asyncio
 import logging
 from collections import deque
 
-from collab.engine.ports import Relay, RelayMessage
+from collab.engine.limits import MIB
+from collab.engine.ports import (
+    BroadcastFrame,
+    CommittedRows,
+    PeerQuestion,
+    PeerUpdate,
+    PresenceChanged,
+    PresenceQuestion,
+    Relay,
+    RelayMessage,
+)
 
 logger = logging.getLogger("collab.relay")
 
-#: Messages that wait for the relay; beyond, the oldest is lost, which healing makes good.
+#: Messages that wait for the relay, and their bytes; beyond, the oldest are lost, which healing makes good.
 MAX_WAITING = 10_000
+MAX_WAITING_BYTES = 64 * MIB
 #: Messages that are on their way at once; those of one room stay in order.
 BATCH = 32
 
@@ -21,13 +32,22 @@ class Publisher:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._waiting: deque[RelayMessage] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[RelayMessage] = deque()
+        self._waiting_bytes = 0
         self._work = asyncio.Event()
 
     def publish(self, message: RelayMessage) -> None:
         if self._relay.reaches_others:
             self._waiting.append(message)
+            self._waiting_bytes += _size(message)
+            while len(self._waiting) > MAX_WAITING or self._waiting_bytes > MAX_WAITING_BYTES:
+                self._take()
             self._work.set()
+
+    def _take(self) -> RelayMessage:
+        message = self._waiting.popleft()
+        self._waiting_bytes -= _size(message)
+        return message
 
     async def run(self) -> None:
         """Publish what is queued, for ever. Cancelling loses what is queued."""
@@ -40,7 +60,7 @@ class Publisher:
     async def _publish_batch(self) -> None:
         rooms: dict[str, list[RelayMessage]] = {}
         for _ in range(min(BATCH, len(self._waiting))):
-            message = self._waiting.popleft()
+            message = self._take()
             rooms.setdefault(message.room, []).append(message)
         await asyncio.gather(*(self._publish_in_order(messages) for messages in rooms.values()))
 
@@ -52,3 +72,19 @@ class Publisher:
         """Wait until the queue is empty."""
         while self._waiting:
             await self._publish_batch()
+
+
+def _size(message: RelayMessage) -> int:
+    match message:
+        case CommittedRows():
+            return sum(len(data) for _, data in message.rows)
+        case PeerUpdate():
+            return len(message.update)
+        case PeerQuestion():
+            return len(message.state_vector)
+        case PresenceChanged():
+            return len(message.awareness)
+        case BroadcastFrame():
+            return len(message.frame)
+        case PresenceQuestion():
+            return 0
