@@ -20,10 +20,14 @@ from collab.engine.encoding import (
     write_var_bytes,
     write_var_uint,
 )
-from collab.engine.errors import MalformedError
+from collab.engine.errors import LimitError, MalformedError
 from collab.engine.structs import MAX_CLIENT_BITS, MAX_DEPTH
 
 NULL = b"null"
+#: The highest clock that JavaScript can read; a removal has the clock of the state it removes plus one.
+MAX_CLOCK = (1 << MAX_CLIENT_BITS) - 1
+#: States in one message at most; honest clients repeat what they hear, but not of so many.
+MAX_STATES = 10_000
 #: A state of another process that was not renewed for so long is gone; clients renew every 15 s.
 OUTDATED_S = 45.0
 
@@ -65,12 +69,31 @@ class Awareness:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._held: dict[int, _Held] = {}
+        self._owned: dict[str, set[int]] = {}
 
-    def apply(self, entries: Iterable[AwarenessEntry], owner: Owner) -> list[AwarenessEntry]:
-        """Take in what `owner` may say; give the entries that changed something."""
-        return [entry for entry in entries if self._apply(entry, owner)]
+    def apply(
+        self, entries: Iterable[AwarenessEntry], owner: Owner, max_clients: int
+    ) -> list[AwarenessEntry]:
+        """Take in what `owner` may say; give the entries that changed something.
 
-    def _apply(self, entry: AwarenessEntry, owner: Owner) -> bool:
+        Raises:
+            MalformedError: the connection would own more than `max_clients` client ids.
+        """
+        own = self._owned.setdefault(owner.connection_id, set())
+        changed = []
+        try:
+            for entry in entries:
+                if self._accepts(entry, owner):
+                    if len(own) >= max_clients and entry.client not in own:
+                        raise MalformedError(f"More than {max_clients} client ids on one connection.")
+                    self._hold(entry, owner)
+                    changed.append(entry)
+        finally:
+            if not own:
+                del self._owned[owner.connection_id]
+        return changed
+
+    def _accepts(self, entry: AwarenessEntry, owner: Owner) -> bool:
         held = self._held.get(entry.client)
         if held is None:
             if entry.is_removal:
@@ -83,20 +106,29 @@ class Awareness:
             entry.clock == held.entry.clock and not (entry.is_removal and not held.entry.is_removal)
         ):
             return False
-        self._held[entry.client] = _Held(entry, owner, self._clock())
         return True
+
+    def _hold(self, entry: AwarenessEntry, owner: Owner) -> None:
+        held = self._held.get(entry.client)
+        if held is not None and held.owner.connection_id != owner.connection_id:
+            self._disown(held)
+        self._held[entry.client] = _Held(entry, owner, self._clock())
+        self._owned.setdefault(owner.connection_id, set()).add(entry.client)
+
+    def _disown(self, held: _Held) -> None:
+        own = self._owned[held.owner.connection_id]
+        own.discard(held.entry.client)
+        if not own:
+            del self._owned[held.owner.connection_id]
 
     def clients_of(self, connection_id: str) -> set[int]:
         """The client ids that belong to a connection."""
-        return {c for c, held in self._held.items() if held.owner.connection_id == connection_id}
+        return set(self._owned.get(connection_id, ()))
 
     def remove_connection(self, connection_id: str) -> list[AwarenessEntry]:
         """Take away all states of a connection that has gone."""
-        return self._remove(
-            held
-            for held in self._held.values()
-            if held.owner.connection_id == connection_id and not held.entry.is_removal
-        )
+        own = [self._held[client] for client in self.clients_of(connection_id)]
+        return self._remove(held for held in own if not held.entry.is_removal)
 
     def expire(self, local_connection_ids: Iterable[str]) -> list[AwarenessEntry]:
         """Take away states that other processes stopped renewing, and forget old removals."""
@@ -106,13 +138,14 @@ class Awareness:
         for held in old:
             if held.entry.is_removal:
                 del self._held[held.entry.client]
+                self._disown(held)
         return self._remove(held for held in old if not held.entry.is_removal)
 
     def _remove(self, gone: Iterable[_Held]) -> list[AwarenessEntry]:
         removals = []
         for held in list(gone):
             removal = AwarenessEntry(held.entry.client, held.entry.clock + 1, NULL)
-            self._held[removal.client] = _Held(removal, held.owner, self._clock())
+            self._hold(removal, held.owner)
             removals.append(removal)
         return removals
 
@@ -122,11 +155,12 @@ class Awareness:
 
     def entries_of(self, connection_ids: Iterable[str]) -> dict[Owner, list[AwarenessEntry]]:
         """The states that belong to these connections, by owner."""
-        wanted = set(connection_ids)
         owned: dict[Owner, list[AwarenessEntry]] = {}
-        for held in self._held.values():
-            if held.owner.connection_id in wanted and not held.entry.is_removal:
-                owned.setdefault(held.owner, []).append(held.entry)
+        for connection_id in connection_ids:
+            for client in self._owned.get(connection_id, ()):
+                held = self._held[client]
+                if not held.entry.is_removal:
+                    owned.setdefault(held.owner, []).append(held.entry)
         return owned
 
 
@@ -139,12 +173,14 @@ def decode_awareness(data: bytes, max_state_bytes: int) -> list[AwarenessEntry]:
     count, pos = read_canonical_var_uint(data, 0)
     if count * 3 > len(data) - pos:
         raise MalformedError(f"An awareness update of {count} clients is longer than its message.")
+    if count > MAX_STATES:
+        raise LimitError(f"An awareness update may have at most {MAX_STATES} states.")
     entries = []
     for _ in range(count):
         client, pos = read_canonical_var_uint(data, pos)
         clock, pos = read_canonical_var_uint(data, pos)
         state, pos = read_var_bytes(data, pos)
-        if client >> MAX_CLIENT_BITS or clock >> MAX_CLIENT_BITS:
+        if client >> MAX_CLIENT_BITS or clock >= MAX_CLOCK:
             raise MalformedError("A client id or clock of the awareness update is out of range.")
         if len(state) > max_state_bytes:
             raise MalformedError(
@@ -172,7 +208,7 @@ def _check_state(state: bytes) -> None:
         value = json.loads(state.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedError("An awareness state is not JSON.") from error
-    if value is not None and not isinstance(value, dict):
+    if state != NULL and not isinstance(value, dict):
         raise MalformedError("An awareness state is neither an object nor null.")
 
 

@@ -23,6 +23,10 @@ from collab.engine.protocol import create_permission_denied_message
 logger = logging.getLogger("collab.connection")
 
 
+#: What a waiting frame costs beside its bytes.
+_FRAME_BYTES = 64
+
+
 class Transport(Protocol):
     """The way to one client; both calls wait while the client does not read."""
 
@@ -110,7 +114,7 @@ class Connection:
             _lower(self._known, first_clocks)
             return
         self._queue.append((frame, first_clocks or {}))
-        self._queued_bytes += len(frame)
+        self._queued_bytes += len(frame) + _FRAME_BYTES
         if self._queued_bytes > self._limits.outbox_bytes and len(self._queue) > 1:
             self._fall_behind()
         self._work.set()
@@ -155,12 +159,13 @@ class Connection:
             await self._work.wait()
             if self._queue:
                 frame, _ = self._queue.popleft()
-                self._queued_bytes -= len(frame)
+                self._queued_bytes -= len(frame) + _FRAME_BYTES
                 await self._send(frame)
             elif self._known is not None:
                 known, self._known = self._known, None
                 for frame in self.catch_up(known):
-                    await self._send(frame)
+                    if not self.is_closed:
+                        await self._send(frame)
             elif self._ending is not None:
                 error, last_frame = self._ending
                 if last_frame is not None:

@@ -25,7 +25,6 @@ from collab.engine.document import Document, join_updates
 from collab.engine.errors import (
     CollabError,
     LimitError,
-    MalformedError,
     MessageTooBigError,
     UpdateRefusedError,
 )
@@ -172,13 +171,15 @@ class LiveRoom:
     # -- what clients send
 
     async def receive(self, connection: Connection, frame: bytes) -> None:
-        """Handle one frame of a client.
+        """Handle one frame of a client; those of a closed connection have no effect.
 
         Cancelled while a long update is walked, it leaves nothing behind.
 
         Raises:
             CollabError: the connection must be closed with it.
         """
+        if connection.is_closed:
+            return
         connection.count_message()
         if len(frame) > self._limits.max_message_bytes:
             raise MessageTooBigError(f"A message may have at most {self._limits.max_message_bytes} bytes.")
@@ -206,7 +207,7 @@ class LiveRoom:
     async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
         try:
             update = await self.parse(data)
-            if connection.confirmation is not None:
+            while connection.confirmation is not None:  # it may be in doubt again when this goes on
                 await connection.confirmation.wait()
             if connection.is_closed:
                 return
@@ -298,7 +299,11 @@ class LiveRoom:
         self._publish(BroadcastFrame(self.name, frame))
 
     def _catch_up(self, known: Clocks) -> list[bytes]:
-        frames = [create_sync_step_2_message(self.document.difference(known))]
+        """What brings a connection level whose queue was dropped, with any question that was in it."""
+        frames = [
+            create_sync_step_1_message(self.document.encoded_state_vector()),
+            create_sync_step_2_message(self.document.difference(known)),
+        ]
         presence = self.awareness.entries()
         if presence:
             frames.append(create_awareness_message(encode_awareness(presence)))
@@ -308,10 +313,8 @@ class LiveRoom:
 
     def _receive_awareness(self, connection: Connection, data: bytes) -> None:
         entries = decode_awareness(data, self._limits.max_awareness_bytes)
-        accepted = self.awareness.apply(entries, connection.owner)
+        accepted = self.awareness.apply(entries, connection.owner, self._limits.max_client_ids)
         self._share_presence(accepted, connection.owner)
-        if accepted and len(self.awareness.clients_of(connection.id)) > self._limits.max_client_ids:
-            raise MalformedError(f"More than {self._limits.max_client_ids} client ids on one connection.")
 
     def _share_presence(self, entries: list[AwarenessEntry], owner: Owner) -> None:
         if entries:
@@ -350,7 +353,7 @@ class LiveRoom:
             case PresenceChanged():
                 entries = decode_awareness(message.awareness, self._limits.max_awareness_bytes)
                 owner = Owner(message.connection_id, message.user_id)
-                accepted = self.awareness.apply(entries, owner)
+                accepted = self.awareness.apply(entries, owner, self._limits.max_client_ids)
                 if accepted:
                     self._queue_presence(accepted, None)
             case PresenceQuestion():
