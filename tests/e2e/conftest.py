@@ -68,21 +68,16 @@ def installation(
     """One running installation of each kind for all tests."""
     directory = tmp_path_factory.mktemp("servers")
     variables = dict(_COMMON)
-    arguments: tuple[str, ...] = ()
-    count = 1
     if request.param in {TWO_PROCESSES, TWO_WORKERS}:
         redis: RedisServer = request.getfixturevalue("redis")
         databases: PostgresDatabases = request.getfixturevalue("postgres_databases")
         variables |= {"DATABASE_URL": databases.new_url(), "REDIS_URL": redis.url}
     else:
         variables["DATABASE_URL"] = request.getfixturevalue("sqlite_databases").new_url()
-    match request.param:
-        case "two processes, PostgreSQL, Redis":
-            count = 2
-        case "two workers of one server, PostgreSQL, Redis":
-            arguments = ("--workers", "2")
-        case "one process, SQLite, no y-py":
-            variables["PYTHONPATH"] = str(_BLOCKER)
+    if request.param == WITHOUT_Y_PY:
+        variables["PYTHONPATH"] = str(_BLOCKER)
+    arguments = ("--workers", "2") if request.param == TWO_WORKERS else ()
+    count = 2 if request.param == TWO_PROCESSES else 1
     servers = [Server(directory, *arguments, **variables) for _ in range(count)]
     with running(Site(node_process, *servers)) as site:
         yield site

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
-from tests.support.server import environment, manage
+from collab.engine.limits import Limits
+from tests.support.server import ROOT, environment, manage
+
+
+def example_variables() -> dict[str, str]:
+    """What stands in `.env.example` outside of its comments."""
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_example_environment_names_every_limit_with_its_default() -> None:
+    example = {name: value for name, value in example_variables().items() if name.startswith("COLLAB_")}
+    assert example == {f"COLLAB_{name.upper()}": str(value) for name, value in asdict(Limits()).items()}
+
+
+def test_example_environment_is_accepted_as_it_stands() -> None:
+    done = manage("check", env=environment(**example_variables()))
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(
