@@ -1,0 +1,89 @@
+"""The access source over the database: what leases are made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError
+
+from accounts.models import User
+from collab import services
+from collab.access import DatabaseAccess
+from collab.engine.errors import UnavailableError
+from collab.models import Room, RoomMember
+from tests.factories import make_room, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+async def access() -> AsyncIterator[DatabaseAccess]:
+    access = DatabaseAccess()
+    yield access
+    await asyncio.to_thread(access.close)
+
+
+@sync_to_async
+def shared_room() -> tuple[Room, User, User, User]:
+    """A room with its owner, editor and viewer."""
+    owner, editor, viewer = make_user(), make_user(), make_user()
+    return make_room(owner=owner, editor=editor, viewer=viewer), owner, editor, viewer
+
+
+async def test_stranger_and_unknown_room_resolve_to_none(access: DatabaseAccess) -> None:
+    room, _, editor, _ = await shared_room()
+    stranger = await sync_to_async(make_user)()
+    assert await access.resolve(stranger.pk, str(room.pk)) is None
+    assert await access.resolve(editor.pk, str(uuid4())) is None
+    assert await access.resolve(uuid4(), str(room.pk)) is None
+
+
+async def test_viewer_resolves_to_reading_and_editor_to_writing(access: DatabaseAccess) -> None:
+    room, _, editor, viewer = await shared_room()
+    seen = await access.resolve(viewer.pk, str(room.pk))
+    written = await access.resolve(editor.pk, str(room.pk))
+    assert seen is not None
+    assert written is not None
+    assert (seen.can_write, written.can_write) == (False, True)
+
+
+async def test_grant_holds_as_long_as_nothing_moves(access: DatabaseAccess) -> None:
+    room, _, editor, _ = await shared_room()
+    grant = await access.resolve(editor.pk, str(room.pk))
+    assert grant is not None
+    assert await access.current_epochs(grant.epochs) == grant.epochs
+
+
+async def test_lowered_role_moves_an_epoch_of_the_grant(access: DatabaseAccess) -> None:
+    room, owner, editor, _ = await shared_room()
+    grant = await access.resolve(editor.pk, str(room.pk))
+    assert grant is not None
+    member = await RoomMember.objects.aget(room=room, user=editor)
+    await sync_to_async(services.change_room_member_role)(
+        actor=owner, room_id=room.pk, member_id=member.pk, role="viewer"
+    )
+    assert await access.current_epochs(grant.epochs) != grant.epochs
+
+
+async def test_trashed_room_and_deactivated_user_have_no_epoch(access: DatabaseAccess) -> None:
+    room, owner, editor, _ = await shared_room()
+    await User.objects.filter(pk=editor.pk).aupdate(is_active=False)
+    await sync_to_async(services.trash_room)(actor=owner, room_id=room.pk)
+    assert await access.current_epochs([room.pk, editor.pk, owner.pk]) == {
+        owner.pk: (await User.objects.aget(pk=owner.pk)).access_epoch
+    }
+
+
+async def test_database_that_does_not_answer_is_unavailable(
+    access: DatabaseAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr("collab.selectors.find_room_access", fail)
+    with pytest.raises(UnavailableError):
+        await access.resolve(uuid4(), str(uuid4()))

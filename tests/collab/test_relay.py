@@ -1,0 +1,220 @@
+"""The relay: one suite for the version in memory and the one over a channel layer, in process and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import InMemoryChannelLayer
+from channels_redis.core import RedisChannelLayer
+
+from accounts.epochs import announce_access_change
+from collab.engine.memory import MemoryHub
+from collab.engine.ports import (
+    BroadcastFrame,
+    CommittedRows,
+    PeerQuestion,
+    PeerUpdate,
+    PresenceChanged,
+    PresenceQuestion,
+    Relay,
+    RelayMessage,
+)
+from collab.live import LiveEngine
+from collab.models import Room
+from collab.relay import LayerRelay, group_name
+from tests.support.redis import RedisServer
+
+ROOM = "a room, with ünïcödé"
+MESSAGES = [
+    CommittedRows(ROOM, 7, ((6, b"\x00\xff"), (7, b""))),
+    CommittedRows(ROOM, 8, ()),
+    PeerUpdate(ROOM, b"\x01\x02"),
+    PeerQuestion(ROOM, b"\x00", b"digest"),
+    PresenceChanged(ROOM, "connection", None, b"\x00"),
+    PresenceChanged(ROOM, "connection", "user", b"\x00"),
+    PresenceQuestion(ROOM),
+    BroadcastFrame(ROOM, b"\x03"),
+]
+
+
+class Heard:
+    """What one process has heard."""
+
+    def __init__(self) -> None:
+        self._messages: asyncio.Queue[RelayMessage] = asyncio.Queue()
+
+    def __call__(self, message: RelayMessage) -> None:
+        self._messages.put_nowait(message)
+
+    async def next(self) -> RelayMessage:
+        async with asyncio.timeout(5):
+            return await self._messages.get()
+
+    def is_empty(self) -> bool:
+        return self._messages.empty()
+
+
+async def hears(sender: Relay, receiver: Relay) -> None:
+    """Wait until what one sends reaches the other: a layer takes a moment to know its subscribers."""
+    heard = Heard()
+    await receiver.subscribe("probe", heard)
+    while heard.is_empty():
+        await sender.publish(PresenceQuestion("probe"))
+        await asyncio.sleep(0.01)
+    await receiver.unsubscribe("probe")
+
+
+@pytest.fixture(params=["memory", "in-process layer", "Redis"])
+async def relays(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Relay, Relay]]:
+    """The relays of two processes that hear each other."""
+    if request.param == "memory":
+        hub = MemoryHub()
+        yield hub.relay(), hub.relay()
+        return
+    if request.param == "Redis":
+        redis: RedisServer = request.getfixturevalue("redis")
+        layers = [RedisChannelLayer(hosts=[redis.url]) for _ in range(2)]
+    else:
+        layers = [InMemoryChannelLayer()] * 2
+    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers]
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    one, two = (relay.in_namespace("tests") for relay in relays)
+    await hears(one, two)
+    await hears(two, one)
+    yield one, two
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for layer in layers:
+        if isinstance(layer, RedisChannelLayer):
+            await layer.flush()
+            await layer.close_pools()
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=[type(message).__name__ for message in MESSAGES])
+async def test_message_reaches_the_other_process_as_it_was(
+    relays: tuple[Relay, Relay], message: RelayMessage
+) -> None:
+    one, two = relays
+    heard = Heard()
+    await two.subscribe(ROOM, heard)
+    await one.publish(message)
+    assert await heard.next() == message
+
+
+async def test_message_does_not_come_back_to_its_sender(relays: tuple[Relay, Relay]) -> None:
+    one, two = relays
+    own, others = Heard(), Heard()
+    await one.subscribe(ROOM, own)
+    await two.subscribe(ROOM, others)
+    await one.publish(PresenceQuestion(ROOM))
+    await others.next()
+    await two.publish(PeerUpdate(ROOM, b"answer"))
+    assert await own.next() == PeerUpdate(ROOM, b"answer")
+
+
+async def test_messages_of_a_room_keep_their_order(relays: tuple[Relay, Relay]) -> None:
+    one, two = relays
+    heard = Heard()
+    await two.subscribe(ROOM, heard)
+    sent = [PeerUpdate(ROOM, bytes([number])) for number in range(20)]
+    for message in sent:
+        await one.publish(message)
+    assert [await heard.next() for _ in sent] == sent
+
+
+async def test_message_of_another_room_is_not_heard(relays: tuple[Relay, Relay]) -> None:
+    one, two = relays
+    heard = Heard()
+    await two.subscribe(ROOM, heard)
+    await one.publish(PresenceQuestion("another room"))
+    await one.publish(PresenceQuestion(ROOM))
+    assert await heard.next() == PresenceQuestion(ROOM)
+
+
+async def test_room_that_was_unsubscribed_is_not_heard(relays: tuple[Relay, Relay]) -> None:
+    one, two = relays
+    left, stayed = Heard(), Heard()
+    await two.subscribe("left", left)
+    await two.subscribe(ROOM, stayed)
+    await two.unsubscribe("left")
+    await one.publish(PresenceQuestion("left"))
+    await one.publish(PresenceQuestion(ROOM))
+    await stayed.next()
+    assert left.is_empty()
+
+
+# -- only the layer
+
+
+async def test_rooms_of_the_same_name_in_two_namespaces_do_not_meet() -> None:
+    layer = InMemoryChannelLayer()
+    one, two = LayerRelay(layer, lambda object_id: None), LayerRelay(layer, lambda object_id: None)
+    tasks = [asyncio.create_task(relay.run()) for relay in (one, two)]
+    stored, unstored = Heard(), Heard()
+    await two.in_namespace("stored").subscribe(ROOM, stored)
+    await two.in_namespace("unstored").subscribe(ROOM, unstored)
+    await hears(one.in_namespace("stored"), two.in_namespace("stored"))
+    await one.in_namespace("stored").publish(PresenceQuestion(ROOM))
+    assert await stored.next() == PresenceQuestion(ROOM)
+    assert unstored.is_empty()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_message_that_makes_no_sense_is_logged_and_the_next_one_heard(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    layer = InMemoryChannelLayer()
+    relay, other = LayerRelay(layer, lambda object_id: None), LayerRelay(layer, lambda object_id: None)
+    tasks = [asyncio.create_task(each.run()) for each in (relay, other)]
+    await hears(other.in_namespace("tests"), relay.in_namespace("tests"))
+    await layer.group_send("collab.access", {"type": "collab.access", "object_id": "no id"})
+    heard = Heard()
+    await relay.in_namespace("tests").subscribe(ROOM, heard)
+    await other.in_namespace("tests").publish(PresenceQuestion(ROOM))
+    await heard.next()
+    assert "could not be handled" in caplog.text
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_layer_that_fails_is_done_without(caplog: pytest.LogCaptureFixture) -> None:
+    class BrokenLayer(InMemoryChannelLayer):
+        async def group_send(self, group: str, message: dict) -> None:
+            raise ConnectionError("Redis is away")
+
+    relay = LayerRelay(BrokenLayer(), lambda object_id: None).in_namespace("tests")
+    await relay.publish(PresenceQuestion(ROOM))
+    assert "Redis is away" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_access_change_that_a_service_announces_reaches_the_leases(
+    engine: LiveEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: asyncio.Queue[UUID] = asyncio.Queue()
+    monkeypatch.setattr(engine.leases, "changed", changed.put_nowait)
+    room_id = uuid4()
+    async with asyncio.timeout(5):
+        while changed.empty():  # the engine's relay may only just be starting
+            await sync_to_async(announce_access_change)(Room, room_id)
+            await asyncio.sleep(0.01)
+        assert await changed.get() == room_id
+
+
+@pytest.mark.parametrize("name", ["room", "a-b_c.d", "x" * 99])
+def test_group_of_a_name_that_can_be_one_is_the_name(name: str) -> None:
+    assert group_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["with space", "ünïcödé", "x" * 100, "", "hashed-x", "collab.access"])
+def test_group_of_any_other_name_is_a_hash_of_it(name: str) -> None:
+    assert group_name(name).startswith("hashed-")
+    assert group_name(name) != group_name(name + "!")
