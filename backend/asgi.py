@@ -18,6 +18,7 @@ http = get_asgi_application()  # loads the apps, which everything below needs
 
 from accounts.middleware import JWTAuthMiddleware  # noqa: E402
 from backend.origin import OriginCheck, refuse_handshake  # noqa: E402
+from backend.server import end_with_parent  # noqa: E402
 from collab.consumers import RoomConsumer  # noqa: E402
 from collab.live import get_engine, stop_engine  # noqa: E402
 
@@ -29,6 +30,7 @@ async def lifespan(
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            end_with_parent()
             get_engine()
             await send({"type": "lifespan.startup.complete"})
         else:

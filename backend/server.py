@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
+
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
@@ -49,6 +54,21 @@ class ClosingSocket(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.close)
+
+
+def end_with_parent() -> None:
+    """In a worker: drain and end when the process that looks after it is no more.
+
+    Otherwise the workers of a parent that was killed would hold the port, and be nobody's.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=follow, name="parent", daemon=True).start()
 
 
 def serve(host: str, port: int, workers: int, limits: Limits) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +57,24 @@ async def test_sigterm_reaches_every_worker(
         await client.destroy()
     site.start()
     assert (await site.content_for_newcomer(alice, room))["text"] == "just typed on one of two"
+
+
+async def test_workers_whose_parent_was_killed_end_and_leave_the_port(
+    new_site: Callable[..., Site], postgres_databases: PostgresDatabases, redis: RedisServer
+) -> None:
+    site = new_site("--workers", "2", DATABASE_URL=postgres_databases.new_url(), REDIS_URL=redis.url)
+    alice = site.person("alice")
+    room = alice.create_room()
+    writer = await site.join(alice, room)
+    await writer.edit(("text.insert", 0, "typed before"))
+
+    site.server().kill()
+    await writer.wait_closed(4205)
+    await writer.destroy()
+    while site.server().is_healthy():
+        await asyncio.sleep(0.05)
+    site.start()
+    assert (await site.content_for_newcomer(alice, room))["text"] == "typed before"
 
 
 async def test_kill_after_the_echo_loses_nothing(new_site: Callable[..., Site]) -> None:
