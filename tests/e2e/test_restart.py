@@ -71,7 +71,7 @@ async def test_workers_whose_parent_was_killed_end_and_leave_the_port(
     site.server().kill()
     await writer.wait_closed(4205)
     await writer.destroy()
-    while site.server().is_healthy():
+    while site.server().is_healthy():  # noqa: ASYNC110  # other processes end; no event tells of it
         await asyncio.sleep(0.05)
     site.start()
     assert (await site.content_for_newcomer(alice, room))["text"] == "typed before"
