@@ -33,7 +33,8 @@ from collab.engine.logged import GONE
 from collab.engine.ports import Grant
 from collab.engine.protocol import (
     SYNC,
-    SyncStep1,
+    SyncStep2,
+    Update,
     create_permission_denied_message,
     create_update_message,
     decode_message,
@@ -144,10 +145,11 @@ class YjsConsumer(AsyncWebsocketConsumer):
         if kind != SYNC:
             room.broadcast_everywhere(message)
             return
-        sync = decode_message(message)
-        if isinstance(sync, SyncStep1):
-            raise MalformedError("A state vector is for one receiver; expected an update.")
-        room.take_in(await room.parse(sync.update))  # type: ignore[union-attr]  # kind is SYNC
+        match decode_message(message):
+            case SyncStep2(update) | Update(update):
+                room.take_in(await room.parse(update))
+            case _:
+                raise MalformedError("A state vector is for one receiver; expected an update.")
 
     async def doc_update(self, update_wrapper: dict[str, Any]) -> None:
         """Handler for `send_doc_update`: the update is taken into the room."""
