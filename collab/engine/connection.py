@@ -48,7 +48,7 @@ class Connection:
         transport: the way to the client.
         user_id: who it is; none for an anonymous one.
         can_write: whether its updates are taken in. May change while it is open.
-        wants_echo: send its own updates back once they are committed.
+        wants_echo: send it every update, its own too, once that is saved and not before.
         clock: seconds, monotonic.
     """
 

@@ -19,8 +19,8 @@ from uuid import UUID
 from collab.engine.errors import ForbiddenError, UnavailableError
 from collab.engine.gate import parse_update, parse_update_in_slices
 from collab.engine.limits import MIB, Limits
-from collab.engine.ports import CommittedRows, Log, NewRow, RelayMessage
-from collab.engine.room import LiveRoom, Publish
+from collab.engine.ports import CommittedRows, Log, NewRow, Publish, RelayMessage
+from collab.engine.room import LiveRoom
 
 logger = logging.getLogger("collab.log")
 
@@ -178,19 +178,22 @@ class LoggedReplication:
 
     def _committed(self, batch: list[_Pending], seqs: list[int | None]) -> None:
         rows: dict[str, list[tuple[int, bytes]]] = {}
+        seen: dict[LiveRoom, list[int]] = {}
         for item, seq in zip(batch, seqs, strict=True):
             if seq is None:
                 item.room.close_all(ForbiddenError(GONE), is_denial=True)
                 continue
             rows.setdefault(item.row.room, []).append((seq, item.row.data))
+            if not item.room.is_closed:  # a room of that name that was opened since does not have it
+                seen.setdefault(item.room, []).append(seq)
             for call in item.on_saved:
                 call()
         for name, committed in rows.items():
             size = sum(len(data) for _, data in committed)
             sent = tuple(committed) if size <= MAX_PUBLISHED_BYTES else ()
             self._publish(CommittedRows(name, committed[-1][0], sent))
-        for room in {item.row.room: item.room for item in batch if not item.room.is_closed}.values():
-            self._follow(room, [seq for seq, _ in rows.get(room.name, [])])
+        for room, own in seen.items():
+            self._follow(room, own)
 
     async def drain(self) -> None:
         """Wait until everything recorded is committed."""
@@ -276,8 +279,13 @@ class LoggedReplication:
             await self._log.checkpoint(
                 room.name, position.seq, document.encode(), document.encoded_state_vector()
             )
-        except UnavailableError as error:
-            logger.warning("Room %s got no checkpoint: %s", room.name, error)
+        except Exception as error:  # whatever it is, the rows are still there
+            logger.warning(
+                "Room %s got no checkpoint: %s",
+                room.name,
+                error,
+                exc_info=not isinstance(error, UnavailableError),
+            )
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from collab.engine.document import EMPTY_UPDATE, Document
 from collab.engine.gate import parse_state_vector, parse_update
-from collab.engine.ports import PeerQuestion, PeerUpdate, RelayMessage
-from collab.engine.room import LiveRoom, Publish
+from collab.engine.ports import PeerQuestion, PeerUpdate, Publish, RelayMessage
+from collab.engine.room import LiveRoom
 
 #: How long the first connection to a room waits for other processes to say what they have.
 ANSWER_PATIENCE_S = 0.3

@@ -102,6 +102,8 @@ class BroadcastFrame:
 
 RelayMessage = CommittedRows | PeerUpdate | PeerQuestion | PresenceChanged | PresenceQuestion | BroadcastFrame
 Receiver = Callable[[RelayMessage], None]
+#: Queues a message for the other processes; may lose it.
+Publish = Callable[[RelayMessage], None]
 
 
 class Relay(Protocol):

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from collab.engine.connection import Connection
 from collab.engine.errors import CollabError, MalformedError, ResetError, UpdateRefusedError
 from collab.engine.limits import Limits
-from collab.engine.ports import PresenceQuestion, Relay, RelayMessage
+from collab.engine.ports import PresenceQuestion, Publish, Relay, RelayMessage
 from collab.engine.protocol import KEEP_ALIVE_MESSAGE
-from collab.engine.room import LiveRoom, Publish, Replication
+from collab.engine.room import LiveRoom, Replication
 
 logger = logging.getLogger("collab.registry")
 
@@ -110,7 +110,7 @@ class Registry:
 
     async def _load(self, name: str) -> LiveRoom:
         if name in self._closing:
-            await asyncio.shield(self._closing[name])
+            await asyncio.wait({self._closing[name]})  # how it ends is not the newcomer's business
         room = LiveRoom(name, self._replication, self._publish, self._limits, self._clock)
         await self._relay.subscribe(name, lambda message: self._received(room, message))
         try:
@@ -161,7 +161,7 @@ class Registry:
     def sweep(self) -> None:
         """Look after every connection: keep quiet ones alive, send stuck ones away, forget ghosts."""
         for room in self:
-            room.expire_presence()
+            room.presence.expire()
             for connection in list(room.connections.values()):
                 if connection.is_stuck(STUCK_S):
                     room.close_connection(connection, ResetError("You read too slowly."))

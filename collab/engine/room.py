@@ -13,13 +13,6 @@ from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
-from collab.engine.awareness import (
-    Awareness,
-    AwarenessEntry,
-    Owner,
-    decode_awareness,
-    encode_awareness,
-)
 from collab.engine.connection import Clocks, Connection
 from collab.engine.document import Document, join_updates
 from collab.engine.errors import (
@@ -37,14 +30,14 @@ from collab.engine.gate import (
     parse_update_in_slices,
 )
 from collab.engine.limits import Limits
-from collab.engine.ports import BroadcastFrame, PresenceChanged, PresenceQuestion, RelayMessage
+from collab.engine.ports import BroadcastFrame, PresenceChanged, PresenceQuestion, Publish, RelayMessage
+from collab.engine.presence import RoomPresence
 from collab.engine.protocol import (
     AwarenessMessage,
     QueryAwareness,
     SyncStep1,
     SyncStep2,
     Update,
-    create_awareness_message,
     create_sync_step_1_message,
     create_sync_step_2_message,
     create_update_message,
@@ -86,9 +79,6 @@ class Replication(Protocol):
         """The room is left and no longer in memory after this."""
 
 
-Publish = Callable[[RelayMessage], None]
-
-
 class Follower(Protocol):
     """Something that is told every update the room takes in."""
 
@@ -108,8 +98,15 @@ class LiveRoom:
     ) -> None:
         self.name = name
         self.document = Document()
-        self.awareness = Awareness(clock)
         self.connections: dict[str, Connection] = {}
+        self.presence = RoomPresence(
+            room_name=name,
+            connections=self.connections,
+            publish=publish,
+            flush_soon=self._flush_soon,
+            limits=limits,
+            clock=clock,
+        )
         self.is_closed = False
         #: Who is about to join: the room must not be closed under them.
         self.visitors = 0
@@ -118,7 +115,6 @@ class LiveRoom:
         self._publish = publish
         self._limits = limits
         self._news: list[tuple[ParsedUpdate, Connection | None]] = []
-        self._presence: dict[int, tuple[AwarenessEntry, str | None]] = {}
         self._flush_is_due = False
 
     # -- connections
@@ -139,12 +135,12 @@ class LiveRoom:
         connection.catch_up = self._catch_up
         connection.known_now = self.document.state_vector
         connection.send(create_sync_step_1_message(self.document.encoded_state_vector()))
-        self._send_presence(connection)
+        self.presence.send_to(connection)
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection and take its presence away; harmless if it has left already."""
         if self.connections.pop(connection.id, None) is not None:
-            self._share_presence(self.awareness.remove_connection(connection.id), connection.owner)
+            self.presence.leave(connection)
 
     def allow_writing(self, connection: Connection, *, is_allowed: bool) -> None:
         """Open or close a connection for writing; what was denied to it before is asked for again."""
@@ -191,9 +187,9 @@ class LiveRoom:
             case Update(update):
                 await self._receive_update(connection, update, is_answer=False)
             case AwarenessMessage(awareness):
-                self._receive_awareness(connection, awareness)
+                self.presence.receive(connection, awareness)
             case QueryAwareness():
-                self._send_presence(connection)
+                self.presence.send_to(connection)
 
     async def _parse_state_vector(self, data: bytes) -> Clocks:
         if len(data) <= SHORT_BYTES:
@@ -235,24 +231,19 @@ class LiveRoom:
         too_big = self.document.size_bytes + len(update.data) > self._limits.max_document_bytes
         if too_big and not self.document.contains(update):
             raise UpdateRefusedError(f"The document has reached {self._limits.max_document_bytes} bytes.")
-        on_saved = None
-        if author is not None and author.wants_echo and update.parts:
-            echo = author
-
-            def on_saved() -> None:
-                echo.send(create_update_message(update.data), update.first_clocks)
-
         if self.document.take_in(update):
             self._tell(update, author)
             author_id = author.user_id if author is not None else None
-            self._replication.record(self, update.data, author_id, on_saved)
-        elif on_saved is not None:
-            self._replication.when_saved(self, on_saved)
+            self._replication.record(self, update.data, author_id, lambda: self._echo(update))
+        elif author is not None and author.wants_echo and update.parts:
+            frame = create_update_message(update.data)
+            self._replication.when_saved(self, lambda: author.send(frame, update.first_clocks))
 
     def absorb(self, update: ParsedUpdate) -> None:
         """Take in what the log or another process already has, and pass it on here."""
         if self.document.take_in(update):
             self._tell(update, None)
+            self._echo(update)
 
     # -- what goes out
 
@@ -272,21 +263,26 @@ class LiveRoom:
         if self._news:
             news, self._news = self._news, []
             self._broadcast_updates(news)
-        if self._presence:
-            presence, self._presence = self._presence, {}
-            self._broadcast_presence(presence)
+        self.presence.flush()
 
     def _broadcast_updates(self, news: list[tuple[ParsedUpdate, Connection | None]]) -> None:
-        authors = {author.id for _, author in news if author is not None}
+        """One frame for all that is new, to everyone but the one connection it all came from."""
+        sources = {author.id if author is not None else None for _, author in news}
+        only_source = sources.pop() if len(sources) == 1 else None
         frame, first_clocks = _joined([update for update, _ in news])
         for connection in self.connections.values():
-            if connection.id not in authors:
+            if connection.id != only_source and not connection.wants_echo:
                 connection.send(frame, first_clocks)
-                continue
-            # An echo means "committed", so nobody's own update may come back with the others'.
-            others = [update for update, author in news if author is not connection]
-            if others:
-                connection.send(*_joined(others))
+
+    def _echo(self, update: ParsedUpdate) -> None:
+        """Send what is saved to those who asked for that.
+
+        They are sent nothing before: what they wrote may come back to them by someone else, and would
+        look like the echo that promises it is saved.
+        """
+        for connection in self.connections.values():
+            if connection.wants_echo:
+                connection.send(create_update_message(update.data), update.first_clocks)
 
     def broadcast(self, frame: bytes) -> None:
         """Send a frame as it is to every connection here."""
@@ -304,61 +300,16 @@ class LiveRoom:
             create_sync_step_1_message(self.document.encoded_state_vector()),
             create_sync_step_2_message(self.document.difference(known)),
         ]
-        presence = self.awareness.entries()
-        if presence:
-            frames.append(create_awareness_message(encode_awareness(presence)))
-        return frames
-
-    # -- presence
-
-    def _receive_awareness(self, connection: Connection, data: bytes) -> None:
-        entries = decode_awareness(data, self._limits.max_awareness_bytes)
-        accepted = self.awareness.apply(entries, connection.owner, self._limits.max_client_ids)
-        self._share_presence(accepted, connection.owner)
-
-    def _share_presence(self, entries: list[AwarenessEntry], owner: Owner) -> None:
-        if entries:
-            self._queue_presence(entries, owner.connection_id)
-            self._publish(_presence_changed(self.name, owner, entries))
-
-    def _queue_presence(self, entries: list[AwarenessEntry], connection_id: str | None) -> None:
-        for entry in entries:
-            self._presence[entry.client] = entry, connection_id
-        self._flush_soon()
-
-    def _broadcast_presence(self, presence: dict[int, tuple[AwarenessEntry, str | None]]) -> None:
-        sources = {connection_id for _, connection_id in presence.values()}
-        only_source = sources.pop() if len(sources) == 1 else None
-        frame = create_awareness_message(encode_awareness([entry for entry, _ in presence.values()]))
-        for connection in self.connections.values():
-            if connection.id != only_source:
-                connection.send(frame)
-
-    def _send_presence(self, connection: Connection) -> None:
-        entries = self.awareness.entries()
-        if entries:
-            connection.send(create_awareness_message(encode_awareness(entries)))
-
-    def expire_presence(self) -> None:
-        """Take away states that a process that died can no longer take away itself."""
-        gone = self.awareness.expire(self.connections)
-        if gone:
-            self._queue_presence(gone, None)
+        presence = self.presence.frame()
+        return frames if presence is None else [*frames, presence]
 
     # -- what other processes say
 
     def received(self, message: RelayMessage) -> None:
         """Handle a message of the relay; what it says of the document goes to the replication."""
         match message:
-            case PresenceChanged():
-                entries = decode_awareness(message.awareness, self._limits.max_awareness_bytes)
-                owner = Owner(message.connection_id, message.user_id)
-                accepted = self.awareness.apply(entries, owner, self._limits.max_client_ids)
-                if accepted:
-                    self._queue_presence(accepted, None)
-            case PresenceQuestion():
-                for owner, entries in self.awareness.entries_of(self.connections).items():
-                    self._publish(_presence_changed(self.name, owner, entries))
+            case PresenceChanged() | PresenceQuestion():
+                self.presence.received(message)
             case BroadcastFrame():
                 self.broadcast(message.frame)
             case _:
@@ -373,7 +324,3 @@ def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Clocks]:
         for client, clock in update.first_clocks.items():
             first_clocks[client] = min(clock, first_clocks.get(client, clock))
     return create_update_message(join_updates(updates)), first_clocks
-
-
-def _presence_changed(room: str, owner: Owner, entries: list[AwarenessEntry]) -> PresenceChanged:
-    return PresenceChanged(room, owner.connection_id, owner.user_id, encode_awareness(entries))

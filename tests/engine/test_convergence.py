@@ -131,6 +131,7 @@ class Editor:
 
     def __init__(self, number: int) -> None:
         self.number = number + 1
+        self._wants_echo = number % 2 == 0
         self.document = Document()
         self.acknowledged: list[bytes] = []
         self._own: set[bytes] = set()
@@ -140,7 +141,7 @@ class Editor:
 
     async def connect(self, process: Process) -> None:
         self._process = process
-        self._connection = Connection(self, LIMITS, wants_echo=True, clock=FakeClock())
+        self._connection = Connection(self, LIMITS, wants_echo=self._wants_echo, clock=FakeClock())
         self._drain = asyncio.create_task(self._connection.drain())
         await process.registry.join(ROOM, self._connection)
         await self._say(create_sync_step_1_message(self.document.encoded_state_vector()))
@@ -182,7 +183,7 @@ class Editor:
             self._own.add(difference)
             await self._say(create_sync_step_2_message(difference))
         elif isinstance(message, SyncStep2 | Update):
-            if isinstance(message, Update) and message.update in self._own:
+            if self._wants_echo and isinstance(message, Update) and message.update in self._own:
                 self.acknowledged.append(message.update)
             self.document.take_in(parse_update(message.update))
 

@@ -397,4 +397,4 @@ async def test_frames_after_the_close_have_no_effect(scene: Scene, anna: UUID) -
     await scene.write(client)
     await scene.room.receive(client.connection, b"\x01" + b"\x06\x01\x05\x00\x02{}")
     assert scene.written == 0
-    assert scene.room.awareness.entries() == []
+    assert scene.room.presence.awareness.entries() == []

@@ -1,0 +1,113 @@
+"""Who is in a live room: takes awareness in from its connections and from other processes, and passes it on.
+
+What changes within one turn of the event loop goes out as one message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from collab.engine.awareness import (
+    Awareness,
+    AwarenessEntry,
+    Owner,
+    decode_awareness,
+    encode_awareness,
+)
+from collab.engine.connection import Connection
+from collab.engine.limits import Limits
+from collab.engine.ports import PresenceChanged, PresenceQuestion, Publish
+from collab.engine.protocol import create_awareness_message
+
+
+class RoomPresence:
+    """The presence of one room.
+
+    Args:
+        connections: those of the room in this process, by id; the room changes the mapping.
+        flush_soon: asks the room for a `flush()` at the end of the turn.
+    """
+
+    def __init__(
+        self,
+        *,
+        room_name: str,
+        connections: Mapping[str, Connection],
+        publish: Publish,
+        flush_soon: Callable[[], None],
+        limits: Limits,
+        clock: Callable[[], float],
+    ) -> None:
+        self.awareness = Awareness(clock)
+        self._room_name = room_name
+        self._connections = connections
+        self._publish = publish
+        self._flush_soon = flush_soon
+        self._limits = limits
+        self._news: dict[int, tuple[AwarenessEntry, str | None]] = {}
+
+    def receive(self, connection: Connection, data: bytes) -> None:
+        """Take in what a client says of itself.
+
+        Raises:
+            MalformedError, LimitError: see `decode_awareness` and `Awareness.apply`.
+        """
+        self._share(self._apply(data, connection.owner), connection.owner)
+
+    def leave(self, connection: Connection) -> None:
+        """Take away what a connection that has gone had said."""
+        self._share(self.awareness.remove_connection(connection.id), connection.owner)
+
+    def frame(self) -> bytes | None:
+        """Everyone who is there, as a message; none if nobody is."""
+        entries = self.awareness.entries()
+        return create_awareness_message(encode_awareness(entries)) if entries else None
+
+    def send_to(self, connection: Connection) -> None:
+        frame = self.frame()
+        if frame is not None:
+            connection.send(frame)
+
+    def received(self, message: PresenceChanged | PresenceQuestion) -> None:
+        """Another process tells of its clients, or asks for ours."""
+        if isinstance(message, PresenceChanged):
+            owner = Owner(message.connection_id, message.user_id)
+            self._queue(self._apply(message.awareness, owner), None)
+        else:
+            for owner, entries in self.awareness.entries_of(self._connections).items():
+                self._tell_others(entries, owner)
+
+    def expire(self) -> None:
+        """Take away states that a process that died can no longer take away itself."""
+        self._queue(self.awareness.expire(self._connections), None)
+
+    def flush(self) -> None:
+        """Send what has changed to everyone here, except to the one connection it all came from."""
+        if not self._news:
+            return
+        news, self._news = self._news, {}
+        sources = {connection_id for _, connection_id in news.values()}
+        only_source = sources.pop() if len(sources) == 1 else None
+        frame = create_awareness_message(encode_awareness([entry for entry, _ in news.values()]))
+        for connection in self._connections.values():
+            if connection.id != only_source:
+                connection.send(frame)
+
+    def _apply(self, data: bytes, owner: Owner) -> list[AwarenessEntry]:
+        entries = decode_awareness(data, self._limits.max_awareness_bytes)
+        return self.awareness.apply(entries, owner, self._limits.max_client_ids)
+
+    def _share(self, entries: list[AwarenessEntry], owner: Owner) -> None:
+        if entries:
+            self._queue(entries, owner.connection_id)
+            self._tell_others(entries, owner)
+
+    def _queue(self, entries: list[AwarenessEntry], connection_id: str | None) -> None:
+        for entry in entries:
+            self._news[entry.client] = entry, connection_id
+        if entries:
+            self._flush_soon()
+
+    def _tell_others(self, entries: list[AwarenessEntry], owner: Owner) -> None:
+        awareness = encode_awareness(entries)
+        self._publish(PresenceChanged(self._room_name, owner.connection_id, owner.user_id, awareness))
