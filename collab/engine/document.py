@@ -102,6 +102,7 @@ class Document:
         self._clients: dict[int, list[_Section]] = {}
         self._deletes: dict[int, RangeSet] = {}
         self._encoded: bytes | None = None
+        self._encoded_deletes: bytes | None = None
         self._differences: dict[bytes, bytes] = {}
         self.size_bytes = 0
         self.is_reencodable = True
@@ -143,6 +144,8 @@ class Document:
         before = len(deleted)
         is_new = deleted.add_all(ranges)
         self.size_bytes += (len(deleted) - before) * _RANGE_BYTES
+        if is_new:
+            self._encoded_deletes = None
         return is_new
 
     def _take_in_runs(self, client: int, sections: list[_Section], runs: list[Run]) -> bool:
@@ -239,7 +242,12 @@ class Document:
         return bytes(out + self.encoded_deletes())
 
     def encoded_deletes(self) -> bytes:
-        """The delete set as it stands at the end of an update."""
+        """The delete set as it stands at the end of an update; kept until something more is deleted."""
+        if self._encoded_deletes is None:
+            self._encoded_deletes = self._encode_deletes()
+        return self._encoded_deletes
+
+    def _encode_deletes(self) -> bytes:
         out = bytearray(write_var_uint(len(self._deletes)))
         for client in sorted(self._deletes, reverse=True):
             ranges = self._deletes[client]

@@ -434,3 +434,17 @@ def test_join_updates_says_what_all_say() -> None:
     joined = join_encoded_updates(updates)
     assert joined == document_of(*updates).encode()
     assert join_updates([]) == EMPTY_UPDATE
+
+
+def test_deletions_are_encoded_once_for_any_number_of_differences() -> None:
+    """A state vector of a few bytes must not cost a walk over all that was ever deleted."""
+    document = document_of(
+        update(client(7, 0, *[gc()] * 10)), update(deletes={7: [(2 * clock, 1) for clock in range(1000)]})
+    )
+    encoded = document.encoded_deletes()
+    document.difference({7: 3})
+    document.take_in(parse_update(update(client(7, 10, gc()))))
+    assert document.encoded_deletes() is encoded
+    document.take_in(parse_update(update(deletes={7: [(1, 1)]})))
+    assert document.encoded_deletes() != encoded
+    assert document.difference({7: 3}).endswith(document.encoded_deletes())
