@@ -26,8 +26,10 @@ logger = logging.getLogger("collab.log")
 
 #: Rows of one commit that are sent along with the news of it; beyond, others read the log.
 MAX_PUBLISHED_BYTES = 64 * 1024
-#: Updates in memory that wait for the store; beyond, new ones are refused.
+#: Updates in memory that wait for the store, each counted with what it costs beside its bytes; beyond,
+#: new ones are refused.
 MAX_PENDING_BYTES = 64 * MIB
+_PENDING_BYTES = 512
 #: A room's rows are joined into a checkpoint when they are so many, and when it is left.
 CHECKPOINT_ROWS = 1_000
 #: How long a number that came too early waits for the ones before it.
@@ -42,6 +44,10 @@ class _Pending:
     room: LiveRoom
     row: NewRow
     on_saved: list[Callable[[], None]]
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.row.data) + _PENDING_BYTES
 
 
 @dataclass(slots=True)
@@ -128,8 +134,9 @@ class LoggedReplication:
         self, room: LiveRoom, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
     ) -> None:
         row = NewRow(room.name, update, author_id)
-        self._pending.append(_Pending(room, row, [on_saved] if on_saved else []))
-        self._pending_bytes += len(update)
+        item = _Pending(room, row, [on_saved] if on_saved else [])
+        self._pending.append(item)
+        self._pending_bytes += item.size_bytes
         self._work.set()
 
     def when_saved(self, room: LiveRoom, call: Callable[[], None]) -> None:
@@ -172,7 +179,7 @@ class LoggedReplication:
                 await asyncio.sleep(wait_s)
                 continue
             self._committing = []
-            self._pending_bytes -= sum(len(item.row.data) for item in batch)
+            self._pending_bytes -= sum(item.size_bytes for item in batch)
             self._committed(batch, seqs)
             return
 

@@ -210,7 +210,7 @@ async def test_rows_keep_their_author(scene: Scene, monkeypatch: pytest.MonkeyPa
 async def test_writes_beyond_what_may_wait_for_the_store_are_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logged_module, "MAX_PENDING_BYTES", 20)
+    monkeypatch.setattr(logged_module, "MAX_PENDING_BYTES", 1000)
     room = await scene.open()
     scene.log.appending.clear()
     room.take_in(parse_update(HELLO))
