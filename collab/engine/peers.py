@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
 from collab.engine.document import EMPTY_UPDATE, Document
-from collab.engine.gate import parse_state_vector, parse_update
+from collab.engine.errors import MalformedError
+from collab.engine.gate import (
+    SHORT_BYTES,
+    ParsedUpdate,
+    parse_state_vector,
+    parse_update,
+    parse_update_in_slices,
+)
 from collab.engine.ports import PeerQuestion, PeerUpdate, Publish, RelayMessage
 from collab.engine.room import LiveRoom
+
+logger = logging.getLogger("collab.peers")
 
 #: How long the first connection to a room waits for other processes to say what they have.
 ANSWER_PATIENCE_S = 0.3
@@ -33,6 +43,7 @@ class PeerReplication:
         self._publish = publish
         self._reaches_others = reaches_others
         self._answered: dict[str, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, room: LiveRoom) -> None:
         """Ask for what others have, and wait a moment for the first answer."""
@@ -69,12 +80,26 @@ class PeerReplication:
 
     def received(self, room: LiveRoom, message: RelayMessage) -> None:
         match message:
+            case PeerUpdate(_, update) if len(update) <= SHORT_BYTES:
+                self._absorb(room, parse_update(update))
             case PeerUpdate(_, update):
-                room.absorb(parse_update(update))
-                if room.name in self._answered:
-                    self._answered[room.name].set()
+                task = asyncio.get_running_loop().create_task(self._absorb_in_slices(room, update))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             case PeerQuestion():
                 self._reply(room, message)
+
+    def _absorb(self, room: LiveRoom, update: ParsedUpdate) -> None:
+        room.absorb(update)
+        if room.name in self._answered:
+            self._answered[room.name].set()
+
+    async def _absorb_in_slices(self, room: LiveRoom, data: bytes) -> None:
+        """Take a long update in, a whole document perhaps, and let the event loop go on meanwhile."""
+        try:
+            self._absorb(room, await parse_update_in_slices(data))
+        except MalformedError as error:
+            logger.warning("Room %s: an update of another process was refused: %s", room.name, error)
 
     def _reply(self, room: LiveRoom, question: PeerQuestion) -> None:
         theirs, ours = parse_state_vector(question.state_vector), room.document.state_vector()

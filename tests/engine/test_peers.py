@@ -12,8 +12,8 @@ from collab.engine.limits import Limits
 from collab.engine.peers import PeerReplication, deletes_digest
 from collab.engine.ports import PeerQuestion, PeerUpdate, RelayMessage
 from collab.engine.room import LiveRoom
-from tests.engine.builders import document_of, typed, update
-from tests.engine.scripted import FakeClock, turns
+from tests.engine.builders import client, document_of, gc, typed, update
+from tests.engine.scripted import FakeClock, turns, until
 
 HELLO, THERE = typed(7, "hello"), typed(8, "there")
 DELETE = update(deletes={7: [(0, 2)]})
@@ -185,3 +185,31 @@ async def test_empty_room_does_not_answer_a_question() -> None:
     peer.hear([PeerQuestion("room", b"\x00", deletes_digest(peer.room.document))])
     peer.hear([PeerQuestion("room", b"\x00", b"another digest")])
     assert peer.said() == []
+
+
+async def test_long_update_of_another_process_lets_the_loop_go_on_while_it_is_walked() -> None:
+    peer = Peer()
+    long = update(client(7, 0, *[gc()] * 50_000))
+    peer.hear([PeerUpdate("room", long)])
+    assert peer.room.document.is_empty
+    await until(lambda: not peer.room.document.is_empty)
+    assert peer.room.document.state_vector() == {7: 50_000}
+
+
+async def test_long_malformed_update_of_another_process_is_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    peer = Peer()
+    peer.hear([PeerUpdate("room", update(client(7, 0, *[gc()] * 5000)) + b"\x00")])
+    await until(lambda: "refused" in caplog.text)
+    assert peer.room.document.is_empty
+
+
+async def test_open_is_answered_by_a_long_update_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers_module, "ANSWER_PATIENCE_S", 60.0)
+    peer = Peer()
+    opening = asyncio.create_task(peer.replication.open(peer.room))
+    await turns()
+    peer.hear([PeerUpdate("room", update(client(7, 0, *[gc()] * 50_000)))])
+    await opening
+    assert peer.room.document.state_vector() == {7: 50_000}
