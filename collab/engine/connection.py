@@ -119,6 +119,16 @@ class Connection:
             self._fall_behind()
         self._work.set()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the queue was dropped: what is lacking is computed when the line takes data again."""
+        return self._known is not None
+
+    def owe(self, first_clocks: Clocks) -> None:
+        """Have everything from these clocks on sent when a connection that is behind is brought level."""
+        if self._known is not None:
+            _lower(self._known, first_clocks)
+
     def _fall_behind(self) -> None:
         self._known = dict(self.known_now())
         for _, first_clocks in self._queue:

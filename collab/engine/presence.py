@@ -64,7 +64,8 @@ class RoomPresence:
         return create_awareness_message(encode_awareness(entries)) if entries else None
 
     def send_to(self, connection: Connection) -> None:
-        frame = self.frame()
+        """Tell one connection of everyone; one that is behind is told when it is brought level."""
+        frame = None if connection.is_behind else self.frame()
         if frame is not None:
             connection.send(frame)
 

@@ -198,7 +198,10 @@ class LiveRoom:
 
     def _answer(self, connection: Connection, known: Clocks) -> None:
         first_clocks = {client: known.get(client, 0) for client in self.document.state_vector()}
-        connection.send(create_sync_step_2_message(self.document.difference(known)), first_clocks)
+        if connection.is_behind:  # it gets one difference, however often it asks
+            connection.owe(first_clocks)
+        else:
+            connection.send(create_sync_step_2_message(self.document.difference(known)), first_clocks)
 
     async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
         try:
@@ -280,9 +283,11 @@ class LiveRoom:
         They are sent nothing before: what they wrote may come back to them by someone else, and would
         look like the echo that promises it is saved.
         """
-        for connection in self.connections.values():
-            if connection.wants_echo:
-                connection.send(create_update_message(update.data), update.first_clocks)
+        receivers = [connection for connection in self.connections.values() if connection.wants_echo]
+        if receivers:
+            frame, first_clocks = create_update_message(update.data), update.first_clocks
+            for connection in receivers:
+                connection.send(frame, first_clocks)
 
     def broadcast(self, frame: bytes) -> None:
         """Send a frame as it is to every connection here."""

@@ -17,11 +17,12 @@ from collab.engine.protocol import (
     SyncStep2,
     Update,
     create_permission_denied_message,
+    create_sync_step_1_message,
     create_update_message,
     decode_message,
 )
 from collab.engine.room import LiveRoom
-from tests.engine.builders import typed, update
+from tests.engine.builders import state_vector, typed, update
 from tests.engine.scripted import Client, FakeClock, Line, NoReplication, turns
 
 SMALL = Limits(outbox_bytes=2000)
@@ -263,3 +264,29 @@ async def test_connection_that_is_being_sent_to_is_not_silent(
     await turns()
     clock.advance(100)
     assert not client.connection.is_silent(18)
+
+
+async def test_questions_of_a_client_that_does_not_read_cost_one_answer(
+    make_client: MakeClient, room: LiveRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking is cheap, and an answer may be as large as the document."""
+    client = make_client()
+    room.join(client.connection)
+    room.take_in(parse_update(typed(7, "x" * 3000)))
+    await turns()
+    client.line.stop_reading()
+    client.frames.clear()
+    computed: list[Any] = []
+    difference = Document.difference
+
+    def count(document: Document, known: dict[int, int]) -> bytes:
+        computed.append(known)
+        return difference(document, known)
+
+    monkeypatch.setattr(Document, "difference", count)
+    for clock in range(100):
+        await room.receive(client.connection, create_sync_step_1_message(state_vector({7: 2000 - clock})))
+    assert len(computed) < 5
+    client.line.read_again()
+    await turns(50)
+    assert parse_update(document_from(client.frames).encode()).first_clocks == {7: 1901}
