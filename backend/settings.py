@@ -76,7 +76,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_LAYERS = {
     "default": (
         {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "BACKEND": "backend.layer.RedisLayer",
             "CONFIG": {"hosts": [ENVIRONMENT.redis_url], "capacity": 1000},
         }
         if ENVIRONMENT.redis_url

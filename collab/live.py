@@ -32,7 +32,7 @@ logger = logging.getLogger("collab.live")
 #: How often all live rooms are compared with the log; what a lost message may cost.
 HEAL_S = 2.0
 #: How often rooms without a log exchange state vectors.
-PEER_HEAL_S = 10.0
+PEER_HEAL_S = 4.0
 #: How often connections are looked after.
 SWEEP_S = 2.0
 #: How long the end of the process waits for the store.
@@ -76,7 +76,7 @@ class LiveEngine:
         """Start the tasks that run as long as the engine."""
         self._run(self._logged.write(), "log writer")
         self._run(self._relay.run(), "relay")
-        self._run(self._relay.renew(), "relay renewal")
+        self._run(self._relay.watch(), "relay watch")
         for publisher in self._publishers:
             self._run(publisher.run(), "publisher")
         self._run(_every(HEAL_S, self.stored.heal), "healing")
@@ -92,6 +92,11 @@ class LiveEngine:
     async def _sweep(self) -> None:
         self.stored.sweep()
         self.unstored.sweep()
+
+    @property
+    def hears_others(self) -> bool:
+        """Whether the channel layer passes messages on."""
+        return self._relay.is_hearing
 
     def _access_changed(self, object_id: UUID) -> None:
         self.leases.changed(object_id)

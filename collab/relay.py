@@ -3,10 +3,13 @@
 One channel a process, in the group of each room that is live there, so that an update crosses the
 layer once for each process and never once for each client. The layer may lose anything (a channel
 over its capacity drops): what is published is a hint, and everything is healed from the log or from
-state vectors. Layers that restart forget their groups, so subscriptions are renewed.
+state vectors. A layer that restarted has forgotten its groups, one that is stopped never answers: a
+process sends itself a probe every second, and where it does not hear it, it subscribes again. While
+the layer does not answer, nothing is published and nobody waits for it.
 
     {"type": "collab.message", "sender": process, "kind": class of the message, …its fields}
     {"type": "collab.access", "object_id": id of the row whose epoch moved}
+    {"type": "collab.probe", "number": that of the probe}
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import asyncio
 import hashlib
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -39,9 +43,12 @@ logger = logging.getLogger("collab.relay")
 
 #: Every process is in this group; access changes concern rooms that the sender can't know of.
 ACCESS_GROUP = "collab.access"
-#: Subscriptions are renewed so often; a layer that restarted has forgotten them.
+#: Subscriptions are renewed so often even where nothing seems to be wrong: groups expire.
 RENEW_S = 30.0
-RETRY_S = 1.0
+#: How often a process looks whether it still hears itself, and tries a layer again that failed.
+PROBE_S = 1.0
+#: How long one call of the layer may take; what waits for it is somebody's request.
+PATIENCE_S = 1.0
 _KINDS: dict[str, type[RelayMessage]] = {
     kind.__name__: kind
     for kind in (CommittedRows, PeerUpdate, PeerQuestion, PresenceChanged, PresenceQuestion, BroadcastFrame)
@@ -66,10 +73,19 @@ class LayerRelay:
         self._process = uuid4().hex
         self._channel: str | None = None
         self._receivers: dict[str, Receiver] = {}
+        self._is_answering = True
+        self._was_reported = False
+        self._probe = self._heard = 0
+        self._renew_at = 0.0
 
     @property
     def reaches_others(self) -> bool:
         return not isinstance(self._layer, InMemoryChannelLayer)
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether messages come through, as far as is known."""
+        return not self._was_reported and (self._heard > 0 or not self.reaches_others)
 
     def in_namespace(self, namespace: str) -> NamespacedRelay:
         """A view of this relay for the rooms of one kind."""
@@ -77,56 +93,93 @@ class LayerRelay:
 
     async def add(self, group: str, receiver: Receiver) -> None:
         self._receivers[group] = receiver
-        await self._try("subscribe", self._add_to_layer(group))
+        await self._try(self._add_to_layer, group)
 
     async def discard(self, group: str) -> None:
         self._receivers.pop(group, None)
         if self._channel is not None:
-            await self._try("unsubscribe", self._layer.group_discard(group, self._channel))
+            await self._try(self._layer.group_discard, group, self._channel)
 
     async def send(self, group: str, message: RelayMessage) -> None:
         fields = {**asdict(message), "type": "collab.message", "sender": self._process}
         fields["kind"] = type(message).__name__
         fields["group"] = group
-        await self._try("publish", self._layer.group_send(group, fields))
+        await self._try(self._layer.group_send, group, fields)
 
     async def run(self) -> None:
         """Receive what others send, for ever; a layer that fails is tried again."""
         while True:
             try:
-                self._channel = await self._layer.new_channel("collab")
-                await self._renew()
+                if self._channel is None:
+                    self._channel = await self._layer.new_channel("collab")
+                    await self._renew()
                 while True:
                     self._dispatch(await self._layer.receive(self._channel))
             except Exception as error:  # noqa: BLE001 - each layer has errors of its own
-                logger.warning("The channel layer does not answer, next try in %s s: %r", RETRY_S, error)
-            await asyncio.sleep(RETRY_S)
+                self._failed(error)
+            await asyncio.sleep(PROBE_S)
 
-    async def renew(self) -> None:
-        """Subscribe again to everything, for ever: groups expire, and a restarted layer forgets them."""
+    async def watch(self) -> None:
+        """Subscribe again where messages do not arrive, for ever."""
         while True:
-            await asyncio.sleep(RENEW_S)
-            await self._try("renew subscriptions", self._renew())
+            await asyncio.sleep(PROBE_S)
+            is_lost = self.reaches_others and self._heard < self._probe - 1  # the newest may be on its way
+            if is_lost and self._is_answering:
+                self._failed(TimeoutError("a message of this process to itself did not arrive"))
+            if is_lost or not self._is_answering or time.monotonic() >= self._renew_at:
+                await self._renew()
+            if self.reaches_others:
+                self._probe += 1
+                probe = {"type": "collab.probe", "number": self._probe}
+                await self._try(self._layer.group_send, self._own_group, probe)
+
+    @property
+    def _own_group(self) -> str:
+        return f"collab.process.{self._process}"
 
     async def _renew(self) -> None:
-        for group in [ACCESS_GROUP, *self._receivers]:
-            await self._add_to_layer(group)
+        """Subscribe to everything; that it succeeds is how a layer that failed is known to be back."""
+        self._is_answering = True
+        for group in [self._own_group, ACCESS_GROUP, *self._receivers]:
+            await self._try(self._add_to_layer, group)
+        self._renew_at = time.monotonic() + RENEW_S
 
     async def _add_to_layer(self, group: str) -> None:
         if self._channel is not None:
             await self._layer.group_add(group, self._channel)
 
-    async def _try(self, what: str, action: Awaitable[None]) -> None:
+    async def _try(self, call: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Do without the layer where it fails: nothing depends on its keeping its word."""
+        if not self._is_answering:
+            return
         try:
-            await action
+            async with asyncio.timeout(PATIENCE_S):
+                await call(*args)
         except Exception as error:  # noqa: BLE001 - each layer has errors of its own
-            logger.warning("The channel layer could not %s: %r", what, error)
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._is_answering = False
+        if not self._was_reported:
+            self._was_reported = True
+            logger.warning(
+                "The channel layer (Redis) does not pass messages on: %r. Updates are saved and reach other "
+                "processes by way of the database, within seconds",
+                error,
+            )
+
+    def _heard_probe(self, number: int) -> None:
+        self._heard = max(self._heard, number)
+        if self._was_reported and self._heard == self._probe:
+            self._was_reported = False
+            logger.warning("The channel layer (Redis) passes messages on again")
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         try:
             if message["type"] == "collab.access":
                 self._on_access_change(UUID(message["object_id"]))
+            elif message["type"] == "collab.probe":
+                self._heard_probe(message["number"])
             elif message.get("sender") != self._process and message["group"] in self._receivers:
                 self._receivers[message["group"]](_decode(message))
         except Exception:
@@ -167,13 +220,20 @@ def _decode(message: dict[str, Any]) -> RelayMessage:
 
 
 def publish_access_change(sender: type, object_id: UUID, **kwargs: object) -> None:
-    """Tell every process, from synchronous code, that what was found at this row's epoch may be over."""
-    layer = get_channel_layer()
+    """Tell every process, from synchronous code, that what was found at this row's epoch may be over.
+
+    Takes `PATIENCE_S` at most: somebody waits for the answer of the request that changed it.
+    """
     message = {"type": "collab.access", "object_id": str(object_id)}
     try:
-        async_to_sync(layer.group_send)(ACCESS_GROUP, message)
+        async_to_sync(_send_within_patience)(get_channel_layer(), ACCESS_GROUP, message)
     except Exception as error:  # noqa: BLE001 - each layer has errors of its own
         logger.warning("News of an access change was lost, leases will find it out: %r", error)
+
+
+async def _send_within_patience(layer: BaseChannelLayer, group: str, message: dict[str, Any]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        await layer.group_send(group, message)
 
 
 def connect_signals() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import AsyncClient
 
-from collab.live import stop_engine
+from collab.live import LiveEngine, stop_engine
 
 
 async def test_healthz_answers_ok() -> None:
@@ -22,11 +22,7 @@ async def test_readyz_with_everything_there_answers_200() -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_readyz_without_its_layer_answers_503_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class LayerThatFails:
-        async def new_channel(self, prefix: str) -> str:
-            raise ConnectionError
-
-    monkeypatch.setattr("backend.health.get_channel_layer", LayerThatFails)
+    monkeypatch.setattr(LiveEngine, "hears_others", False)
     response = await AsyncClient().get("/readyz")
     assert response.status_code == 503
     assert response.json()["layer"] == "unavailable"

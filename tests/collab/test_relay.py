@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import InMemoryChannelLayer
-from channels_redis.core import RedisChannelLayer
+from redis.asyncio import Redis
 
 from accounts.epochs import announce_access_change
+from backend.layer import RedisLayer
+from collab import relay as relay_module
 from collab.engine.memory import MemoryHub
 from collab.engine.ports import (
     BroadcastFrame,
@@ -25,7 +27,7 @@ from collab.engine.ports import (
 )
 from collab.live import LiveEngine
 from collab.models import Room
-from collab.relay import LayerRelay, group_name
+from collab.relay import LayerRelay, group_name, publish_access_change
 from tests.support.redis import RedisServer
 
 ROOM = "a room, with ünïcödé"
@@ -77,7 +79,7 @@ async def relays(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Relay, R
         return
     if request.param == "Redis":
         redis: RedisServer = request.getfixturevalue("redis")
-        layers = [RedisChannelLayer(hosts=[redis.url]) for _ in range(2)]
+        layers = [RedisLayer([redis.url]) for _ in range(2)]
     else:
         layers = [InMemoryChannelLayer()] * 2
     relays = [LayerRelay(layer, lambda object_id: None) for layer in layers]
@@ -90,7 +92,7 @@ async def relays(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Relay, R
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     for layer in layers:
-        if isinstance(layer, RedisChannelLayer):
+        if isinstance(layer, RedisLayer):
             await layer.flush()
             await layer.close_pools()
 
@@ -193,6 +195,69 @@ async def test_layer_that_fails_is_done_without(caplog: pytest.LogCaptureFixture
     relay = LayerRelay(BrokenLayer(), lambda object_id: None).in_namespace("tests")
     await relay.publish(PresenceQuestion(ROOM))
     assert "Redis is away" in caplog.text
+
+
+class StoppedLayer(InMemoryChannelLayer):
+    """Redis under SIGSTOP: what it is told is answered never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    async def group_send(self, group: str, message: dict) -> None:
+        self.calls += 1
+        await asyncio.Event().wait()
+
+
+async def test_layer_that_never_answers_is_waited_for_once_and_told_of_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "PATIENCE_S", 0.01)
+    layer = StoppedLayer()
+    relay = LayerRelay(layer, lambda object_id: None)
+    for _ in range(20):
+        await relay.in_namespace("tests").publish(PresenceQuestion(ROOM))
+    assert layer.calls == 1
+    assert not relay.is_hearing
+    [line] = caplog.messages
+    assert line.startswith("The channel layer (Redis) does not pass messages on: TimeoutError()")
+
+
+async def test_access_change_does_not_wait_for_a_layer_that_never_answers(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(relay_module, "get_channel_layer", StoppedLayer)
+    await sync_to_async(publish_access_change)(Room, uuid4())
+    assert "News of an access change was lost" in caplog.text
+
+
+async def test_layer_that_forgot_its_groups_is_subscribed_to_again(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "PROBE_S", 0.1)
+    layers = [RedisLayer([redis.url]) for _ in range(2)]
+    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers]
+    tasks = [asyncio.create_task(task) for relay in relays for task in (relay.run(), relay.watch())]
+    one, two = (relay.in_namespace("tests") for relay in relays)
+    heard = Heard()
+    await two.subscribe(ROOM, heard)
+    await hears(one, two)
+
+    async with Redis.from_url(redis.url) as client:
+        await client.delete(*[key async for key in client.scan_iter("asgi:group:*")])
+    async with asyncio.timeout(10):
+        while heard.is_empty():
+            await one.publish(PresenceQuestion(ROOM))
+            await asyncio.sleep(0.05)
+        while "passes messages on again" not in caplog.text:  # noqa: ASYNC110  # the probe is a timer's
+            await asyncio.sleep(0.05)
+    assert any("a message of this process to itself did not arrive" in line for line in caplog.messages)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for layer in layers:
+        await layer.close_pools()
 
 
 @pytest.mark.django_db(transaction=True)
