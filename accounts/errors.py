@@ -77,3 +77,8 @@ class AlreadyMemberError(InvalidError):
 class LastOwnerError(InvalidError):
     code = "last_owner"
     default_detail = "The last owner can't be removed or given another role."
+
+
+def first_line(error: Exception) -> str:
+    """What a database said, for a log: without the lines that repeat it for each address."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -7,6 +7,7 @@ later one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,10 +15,14 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.middleware import BaseMiddleware
 from django.contrib.auth.models import AnonymousUser
+from django.db import Error
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from accounts.errors import first_line
 from accounts.tokens import TokenRefusedError, authenticate_access_token
+
+logger = logging.getLogger("accounts.middleware")
 
 Scope = MutableMapping[str, Any]
 
@@ -28,10 +33,12 @@ class JWTAuthMiddleware(BaseMiddleware):
     `scope["user"]`: the active `User` of the token, else `AnonymousUser`.
     `scope["token"]`: its `TokenInfo`, else None.
     `scope["auth_error"]`: why a token that was given was refused, else None; holds no part of it.
+    `scope["auth_unavailable"]`: whether nobody could say, because the database did not answer.
     """
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable[[Any], Awaitable[None]]) -> Any:
-        scope = {**scope, "user": AnonymousUser(), "token": None, "auth_error": None}
+        found = {"user": AnonymousUser(), "token": None, "auth_error": None, "auth_unavailable": False}
+        scope = {**scope, **found}
         try:
             raw = find_token(scope)
             if raw is not None:
@@ -39,6 +46,11 @@ class JWTAuthMiddleware(BaseMiddleware):
                 scope["user"], scope["token"] = await authenticate(raw)
         except TokenRefusedError as error:
             scope["auth_error"] = str(error)
+        except Error as error:
+            scope["auth_unavailable"] = True
+            logger.warning(
+                "A token could not be checked, the database does not answer: %s", first_line(error)
+            )
         return await super().__call__(scope, receive, send)
 
 

@@ -6,9 +6,11 @@ errors of the domain, of the framework and of the token library are translated h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -17,7 +19,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as framework_exception_handler
 
-from accounts.errors import DomainError, NotFoundError, PermissionDeniedError
+from accounts.errors import DomainError, NotFoundError, PermissionDeniedError, first_line
+
+logger = logging.getLogger("api")
 
 API_PREFIX = "/api/"
 #: The key of messages that belong to no single field.
@@ -33,6 +37,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     """Answer an exception of a view; None leaves one that nobody expected to `server_error`."""
     if isinstance(exc, DomainError):
         return Response(error_body(exc.code, exc.detail, exc.fields), status=_status_of(exc))
+    if isinstance(exc, OperationalError | InterfaceError):
+        return _database_unavailable(exc)
     response = framework_exception_handler(exc, context)
     if response is None:
         return None
@@ -41,6 +47,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     else:
         response.data = _plain_body(response.data)
     return response
+
+
+def _database_unavailable(error: Exception) -> Response:
+    """The database is away or takes nothing: nothing was done, and the client may try again."""
+    logger.warning("A request was answered 503, the database does not answer: %s", first_line(error))
+    detail = "The database does not answer; try again in a moment."
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return Response(error_body("unavailable", detail), status=status_code, headers={"Retry-After": "2"})
 
 
 def _status_of(error: DomainError) -> int:

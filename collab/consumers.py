@@ -28,6 +28,7 @@ from collab.engine.errors import (
     MalformedError,
     ResetError,
     UnauthenticatedError,
+    UnavailableError,
 )
 from collab.engine.logged import GONE
 from collab.engine.ports import Grant
@@ -291,6 +292,8 @@ class RoomConsumer(YjsConsumer):
         await super().connect()
 
     async def _authorize(self) -> None:
+        if self.scope.get("auth_unavailable"):
+            raise UnavailableError("The store does not answer; nothing was lost, try again later.")
         user = self.scope["user"]
         if user is None or user.is_anonymous:
             raise UnauthenticatedError(self.scope.get("auth_error") or "An access token is needed.")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
-from django.db import connections
+from django.db import OperationalError, connections
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.middleware import JWTAuthMiddleware
@@ -227,3 +227,18 @@ async def test_refused_token_is_not_made_up_for_by_a_later_one(user: User) -> No
 def test_authentication_is_one_query(user: User, django_assert_num_queries) -> None:
     with django_assert_num_queries(1):
         authenticate_access_token(access_token(user).encode())
+
+
+async def test_database_that_does_not_answer_is_told_apart_from_a_bad_token(
+    user: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(raw: bytes) -> None:
+        raise OperationalError("connection refused\nIs the server running?")
+
+    monkeypatch.setattr("accounts.middleware.authenticate_access_token", away)
+    scope = await scope_after(headers=bearer(access_token(user)))
+    assert scope["user"] == AnonymousUser()
+    assert (scope["auth_error"], scope["auth_unavailable"]) == (None, True)
+    assert caplog.messages == [
+        "A token could not be checked, the database does not answer: connection refused"
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from rest_framework.exceptions import Throttled
 from rest_framework.response import Response
@@ -145,3 +146,18 @@ def test_unexpected_error_outside_of_the_api_is_html(monkeypatch, client) -> Non
     client.raise_request_exception = False
     response = client.get("/static/admin/css/base.css")
     assert (response.status_code, response["Content-Type"].split(";")[0]) == (500, "text/html")
+
+
+def test_database_that_does_not_answer_is_503_and_one_line_in_the_log(
+    api, errors, monkeypatch, caplog
+) -> None:
+    def away(*arguments: object, **options: object) -> None:
+        raise OperationalError("the connection is lost\nmore about it")
+
+    monkeypatch.setattr(selectors, "rooms_visible_to", away)
+    response = api.get(ROOMS)
+    assert errors.code(response, 503) == "unavailable"
+    assert response.headers["Retry-After"] == "2"
+    [line] = [record for record in caplog.records if record.name == "api"]
+    assert line.getMessage().endswith("does not answer: the connection is lost")
+    assert line.exc_info is None
