@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar, cast
+from functools import partial
+from typing import ParamSpec, TypeVar
 
-from channels.db import database_sync_to_async
-from django.db import Error, connections
+from django.db import Error, InterfaceError, OperationalError, connections
 
 from collab.engine.errors import UnavailableError
 
@@ -17,7 +18,7 @@ R = TypeVar("R")
 
 
 class DatabaseThreads:
-    """A fixed number of threads, each with a database connection of its own.
+    """A fixed number of threads, each with a database connection of its own, which stays open.
 
     The one border at which the database's errors become the engine's.
     """
@@ -27,14 +28,17 @@ class DatabaseThreads:
         self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function that uses the ORM. Cancelled, the call itself goes on to its end.
+        """Call a function that uses the ORM, and may be called twice. Cancelled, it goes on to its end.
+
+        A connection that was lost while nobody used it fails at its next use: then the function is
+        called once more, on a new one.
 
         Raises:
             UnavailableError: the database did not answer, or refused.
         """
-        call = database_sync_to_async(function, thread_sensitive=False, executor=self._executor)
+        call = partial(_call, partial(function, *args, **kwargs))
         try:
-            return cast("R", await call(*args, **kwargs))
+            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
         except Error as error:
             raise UnavailableError(f"The database does not answer: {type(error).__name__}.") from error
 
@@ -44,6 +48,17 @@ class DatabaseThreads:
         for _ in range(self._size):
             self._executor.submit(_close_connections, barrier)
         self._executor.shutdown()
+
+
+def _call(function: Callable[[], R]) -> R:
+    was_open = any(connection.connection is not None for connection in connections.all(initialized_only=True))
+    try:
+        return function()
+    except (OperationalError, InterfaceError):
+        connections.close_all()
+        if not was_open:
+            raise
+    return function()
 
 
 def _close_connections(barrier: threading.Barrier) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -12,15 +13,26 @@ from tests.support.node import Node, running_node
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.redis import RedisServer, running_redis
 
+DATABASE_DIRECTORY = pytest.StashKey[TemporaryDirectory]()
+
 hypothesis_settings.register_profile("gatehouse", deadline=None, derandomize=False, print_blob=True)
 hypothesis_settings.load_profile("gatehouse")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     # A slow hash is what production wants; a test would spend most of its time in it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # In a file, because threads share it; of its own, because another run may be under way.
+    directory = config.stash[DATABASE_DIRECTORY] = TemporaryDirectory(prefix="gatehouse-tests-")
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = (
+        f"{directory.name}/test.sqlite3" if "sqlite" in settings.DATABASES["default"]["ENGINE"] else None
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[DATABASE_DIRECTORY].cleanup()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

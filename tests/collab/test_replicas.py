@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,15 @@ def a_room() -> LiveRoom:
     return LiveRoom("a room", replication, lambda message: None, Limits(), time.monotonic)
 
 
-async def test_replica_follows_what_the_room_takes_in() -> None:
+@pytest.fixture
+def room() -> Iterator[LiveRoom]:
+    """A room that lets its document go on the thread that made it, as y-py demands."""
     room = a_room()
+    yield room
+    room.end()
+
+
+async def test_replica_follows_what_the_room_takes_in(room: LiveRoom) -> None:
     replica = replica_of(room)
     writer: pycrdt.Doc[Any] = pycrdt.Doc()
     writer["body"] = pycrdt.Text("followed")
@@ -35,13 +43,11 @@ async def test_replica_follows_what_the_room_takes_in() -> None:
     assert str(text) == "followed"
 
 
-async def test_replica_of_a_room_is_made_once() -> None:
-    room = a_room()
+async def test_replica_of_a_room_is_made_once(room: LiveRoom) -> None:
     assert replica_of(room) is replica_of(room)
 
 
-async def test_replica_of_a_room_with_content_does_not_seed_it() -> None:
-    room = a_room()
+async def test_replica_of_a_room_with_content_does_not_seed_it(room: LiveRoom) -> None:
     writer: pycrdt.Doc[Any] = pycrdt.Doc()
     writer["body"] = pycrdt.Text("first")
     room.take_in(parse_update(writer.get_update()))
@@ -56,21 +62,21 @@ async def test_replica_of_a_room_with_content_does_not_seed_it() -> None:
     assert room.document.encode() == before
 
 
-async def test_room_that_ends_lets_its_replica_go() -> None:
-    room = a_room()
+async def test_room_that_ends_lets_its_replica_go(room: LiveRoom) -> None:
     replica = replica_of(room)
     room.end()
     assert replica not in room.followers
 
 
-async def test_document_that_panics_leaves_the_room_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+async def test_document_that_panics_leaves_the_room_as_it_was(
+    room: LiveRoom, caplog: pytest.LogCaptureFixture
+) -> None:
     class Panicking:
         """Stands for a library whose panic is not an Exception."""
 
         def __call__(self, doc: Any, update: bytes) -> None:
             raise BaseException("panic")  # noqa: TRY002 - what pyo3 raises
 
-    room = a_room()
     replica = Replica(pycrdt.Doc(), room.name)
     replica.apply_to_document = Panicking()
     room.followers.append(replica)
@@ -84,8 +90,9 @@ async def test_document_that_panics_leaves_the_room_as_it_was(caplog: pytest.Log
 
 @WITH_Y_PY
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-async def test_updates_that_y_py_gets_wrong_stay_right_in_the_room(case: dict[str, Any]) -> None:
-    room = a_room()
+async def test_updates_that_y_py_gets_wrong_stay_right_in_the_room(
+    room: LiveRoom, case: dict[str, Any]
+) -> None:
     plain = a_room()
     room.followers.append(Replica(y_py.YDoc(), room.name))
     for update in case["updates"]:
