@@ -7,7 +7,7 @@ from uuid import UUID
 
 from collab import selectors
 from collab.engine.ports import Grant
-from collab.threads import DatabaseThreads
+from collab.threads import DatabaseThreads, batches_of
 
 READERS = 4
 
@@ -30,7 +30,10 @@ class DatabaseAccess:
         return Grant(can_write=found.access.abilities.write, epochs=epochs)
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
-        return await self._readers.run(selectors.current_epochs, keys, keys, keys)
+        epochs: dict[UUID, int] = {}
+        for some in batches_of(keys):
+            epochs |= await self._readers.run(selectors.current_epochs, some, some, some)
+        return epochs
 
     def close(self) -> None:
         """Close the threads; blocks until they are idle."""

@@ -10,7 +10,7 @@ from django.db import transaction
 from collab.engine.errors import UnavailableError
 from collab.engine.ports import LogPart, NewRow
 from collab.models import Checkpoint, RoomHead, StoredUpdate
-from collab.threads import DatabaseThreads
+from collab.threads import DatabaseThreads, batches_of
 
 #: Threads that load rooms; the writer has one of its own.
 READERS = 4
@@ -33,7 +33,10 @@ class DatabaseLog:
         return None if room_id is None else await self._readers.run(read_log, room_id, after)
 
     async def heads(self, rooms: Collection[str]) -> dict[str, int]:
-        return await self._readers.run(_heads, [room_id for room_id in map(_find_id, rooms) if room_id])
+        heads: dict[str, int] = {}
+        for some in batches_of(room_id for room_id in map(_find_id, rooms) if room_id):
+            heads |= await self._readers.run(_heads, some)
+        return heads
 
     async def checkpoint(self, room: str, seq: int, update: bytes, state_vector: bytes) -> None:
         await self._writer.run(write_checkpoint, UUID(room), seq, update, state_vector)

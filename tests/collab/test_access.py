@@ -87,3 +87,9 @@ async def test_database_that_does_not_answer_is_unavailable(
     monkeypatch.setattr("collab.selectors.find_room_access", fail)
     with pytest.raises(UnavailableError):
         await access.resolve(uuid4(), str(uuid4()))
+
+
+async def test_epochs_of_more_keys_than_one_query_takes_are_all_found(access: DatabaseAccess) -> None:
+    room, _, _, _ = await shared_room()
+    keys = [uuid4() for _ in range(25_000)]
+    assert await access.current_epochs([*keys, room.pk]) == {room.pk: room.access_epoch}

@@ -163,6 +163,12 @@ async def test_heads_tell_the_last_number_and_leave_out_what_is_gone(kit: tuple[
     assert await log.heads([one, two, str(uuid4())]) == {one: 2, two: 0}
 
 
+async def test_heads_of_more_rooms_than_one_query_takes_are_all_told(kit: tuple[Log, NewRoom]) -> None:
+    log, new_room = kit
+    room = await new_room()
+    assert await log.heads([*(str(uuid4()) for _ in range(70_000)), room]) == {room: 0}
+
+
 # -- only the database
 
 
