@@ -119,3 +119,18 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.room_id} up to {self.seq}"
+
+
+class DamagedRow(models.Model):
+    """Bytes that are no Yjs update, which a repair took out of a log: a row's, or a checkpoint's at `seq`."""
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="damaged_rows")
+    seq = models.PositiveBigIntegerField()
+    data = models.BinaryField()
+    author_id = models.UUIDField(null=True, help_text="As in the log; none for a checkpoint.")
+    created_at = models.DateTimeField(help_text="When it was written into the log.")
+    reason = models.TextField(help_text="What was found, and why the bytes can't be read.")
+    found_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.room_id} #{self.seq}: {self.reason}"
