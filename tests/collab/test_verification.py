@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from collab.engine.document import Document, join_encoded_updates
@@ -47,7 +48,7 @@ def join(room: Room, seq: int, *data: bytes) -> None:
     write_checkpoint(room.pk, seq, document.encode(), document.encoded_state_vector())
 
 
-def rows(room: Room, *seqs: int) -> object:
+def rows(room: Room, *seqs: int) -> QuerySet[StoredUpdate]:
     return StoredUpdate.objects.filter(room=room, seq__in=seqs)
 
 
