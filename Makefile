@@ -10,16 +10,22 @@ NODE_STAMP := tests/node_modules/.package-lock.json
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet $(LOCK_ARGS)
 
+# Options of `make torture`, where they are given on the command line: SECONDS is also a variable of bash.
+TORTURE_ARGS = $(foreach name,seconds processes clients rooms users write-ms growth-mib seed,$(call \
+	torture_option,$(name),$(shell echo $(name) | tr a-z- A-Z_)))
+torture_option = $(if $(filter command line,$(origin $(2))),--$(1) $($(2)))
+
 # What `check --deploy` looks at: the settings of a production server.
 PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gatehouse.example \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DELETE_ON_ERROR:
-.PHONY: help run test check format lock clean
+.PHONY: help run test torture check format lock clean
 
 help:
 	@echo "make run     set up, load the demo data, serve http://127.0.0.1:8000 (Ctrl-C ends it)"
 	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
+	@echo "make torture  break everything at random while clients write; SECONDS=120 PROCESSES=3 CLIENTS=40 SEED=7"
 	@echo "make check   formatter, linter, types, import layers, deployment settings, migrations, API schema"
 	@echo "make format  format the sources"
 	@echo "make lock    write requirements/ from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions"
@@ -33,6 +39,9 @@ run: $(VENV)/base.stamp
 
 test: $(VENV)/dev.stamp services $(NODE_STAMP)
 	@$(BIN)/python -m tests.support.run $(PYTEST_ARGS)
+
+torture: $(VENV)/dev.stamp services $(NODE_STAMP)
+	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

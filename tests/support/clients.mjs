@@ -10,18 +10,21 @@ import { createInterface } from 'node:readline'
 import { authorsOf, makeUpdate, readUpdates } from './clients/documents.mjs'
 import { destroyProviders, providerCommands } from './clients/providers.mjs'
 import { destroySockets, socketCommands } from './clients/sockets.mjs'
+import { destroyWriters, writerCommands } from './clients/writers.mjs'
 
 console.log = console.info = console.error
 
 const commands = {
   ...providerCommands,
   ...socketCommands,
+  ...writerCommands,
   authorsOf,
   makeUpdate,
   readUpdates,
   reset () {
     destroyProviders()
     destroySockets()
+    destroyWriters()
   }
 }
 

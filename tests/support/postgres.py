@@ -75,6 +75,13 @@ class Postgres:
         self.stop(immediately=immediately)
         self.start()
 
+    def cut_connections(self) -> int:
+        """End every session but our own, as an operator or a failing network would; how many there were."""
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        others += " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            return len(connection.execute(others).fetchall())
+
     def url(self, database: str = ADMIN_DATABASE) -> str:
         """A `DATABASE_URL`."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"

@@ -55,12 +55,23 @@ class RedisServer:
         """End it as a crash would."""
         self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """Stop it where it stands: connections stay open, and nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after a pause."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def restart(self) -> None:
         self.stop()
         self.start()
 
     def _end(self, signal_number: int) -> None:
         if self._process is not None:
+            self.resume()  # while it is stopped it hears no other signal than SIGKILL
             stop(self._process, signal_number)
             self._process = None
 

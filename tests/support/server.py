@@ -94,6 +94,12 @@ class Server:
         self.terminate()
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def is_healthy(self) -> bool:
         try:
             return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200

@@ -1,0 +1,270 @@
+// Writers: real providers that type at random, wander from server to server, and keep account of what
+// was acknowledged to them. For tests that break the servers under them.
+//
+// An update is acknowledged when all of it has come back as an update (not in a sync step 2, which may
+// hold what is not saved yet). What a writer was promised stays on the books after it has died.
+
+import * as decoding from 'lib0/decoding'
+import WebSocket from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { edit, isWaitingForMore, toHex } from './documents.mjs'
+import { poke, until } from './waiting.mjs'
+
+const MESSAGE_SYNC = 0
+const SYNC_UPDATE = 2
+const MESSAGE_AUTH = 2
+const MAX_BACKOFF_MS = 500
+
+let writers = []
+let random = Math.random
+
+/** Mulberry32: the same seed, the same numbers. */
+const seeded = (seed) => () => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+}
+
+const below = (limit) => Math.floor(random() * limit)
+const pick = (items) => items[below(items.length)]
+const chance = (share) => random() < share
+
+const WORDS = ['gate', 'house ', '協作', 'שלום', '👩‍👩‍👧‍👦', 'x', '\n', 'a longer run of words ']
+
+/** One edit that fits the document as it is; inserts and deletions keep it small. */
+const randomEdit = (doc) => {
+  const [text, array, xml] = [doc.getText('text'), doc.getArray('array'), doc.getXmlFragment('xml')]
+  const key = `key ${below(12)}`
+  const edits = [
+    () => ['text.insert', below(text.length + 1), pick(WORDS)],
+    () => ['text.insert', text.length, pick(WORDS)],
+    () => ['map.set', key, pick([below(1000), { $map: { nested: pick(WORDS) } }, { $text: pick(WORDS) }])],
+    () => ['array.insert', below(array.length + 1), [pick([below(1000), { $array: [pick(WORDS)] }])]],
+    () => ['xml.insert', [], below(xml.length + 1), [{ tag: 'p', attributes: { n: String(below(9)) }, children: [pick(WORDS)] }]]
+  ]
+  if (text.length > 8) {
+    edits.push(() => ['text.format', below(text.length - 4), 3, { bold: chance(0.5) || null }])
+    edits.push(() => ['text.delete', below(text.length - 4), 1 + below(text.length > 500 ? 60 : 4)])
+  }
+  if (doc.getMap('map').has(key)) edits.push(() => ['map.delete', key])
+  if (array.length > 20) edits.push(() => ['array.delete', below(array.length - 3), 3])
+  if (xml.length > 0) edits.push(() => ['xml.attribute', [below(xml.length)], 'n', String(below(99))])
+  if (xml.length > 20) edits.push(() => ['xml.delete', [], below(xml.length - 3), 3])
+  return pick(edits)()
+}
+
+/** What an update brings: `{structs, deletes}`, each a list of `{client, clock, len}`. */
+const bring = (update) => {
+  const { structs, ds } = Y.decodeUpdate(update)
+  const ranges = []
+  for (const { id: { client, clock }, length: len, constructor } of structs) {
+    const last = ranges.at(-1)
+    if (constructor.name === 'Skip') continue
+    if (last?.client === client && last.clock + last.len === clock) last.len += len
+    else ranges.push({ client, clock, len })
+  }
+  const deletes = [...ds.clients].flatMap(([client, items]) => items.map(({ clock, len }) => ({ client, clock, len })))
+  return { structs: ranges, deletes }
+}
+
+const covers = (ranges, { client, clock, len }) =>
+  ranges.some((range) => range.client === client && range.clock <= clock && range.clock + range.len >= clock + len)
+
+class Writer {
+  constructor ({ name, urls, first, room, params, meanMs }) {
+    Object.assign(this, { name, urls, at: first, room, meanMs })
+    this.isAlive = true
+    this.isDoomed = false
+    this.stoppedBy = null
+    this.closes = {}
+    this.written = []
+    this.outstanding = []
+    this.doc = new Y.Doc()
+    const writer = this
+    process.setMaxListeners(0) // each provider adds one
+    this.provider = new WebsocketProvider(urls[first], room, this.doc, {
+      disableBc: true,
+      params,
+      maxBackoffTime: MAX_BACKOFF_MS,
+      WebSocketPolyfill: class extends WebSocket {
+        constructor (...rest) {
+          super(...rest)
+          this.on('message', (data) => writer.heard(new Uint8Array(data)))
+        }
+      }
+    })
+    this.provider.messageHandlers[MESSAGE_AUTH] = () => {} // its own handler prints the URL
+    this.provider.on('connection-close', (event) => this.closed(event))
+    this.provider.on('closed', ({ code }) => { this.stoppedBy = code })
+    this.provider.on('sync', poke)
+    this.doc.on('update', (update, origin) => {
+      if (origin !== this.provider) this.wrote(update)
+      poke()
+    })
+    this.writeLater()
+  }
+
+  get url () {
+    return this.urls[this.at]
+  }
+
+  writeLater () {
+    if (this.meanMs === 0) return
+    this.timer = setTimeout(() => {
+      this.doc.transact(() => {
+        for (let count = chance(0.1) ? 3 : 1; count > 0; count -= 1) edit(this.doc, [randomEdit(this.doc)])
+      })
+      this.writeLater()
+    }, this.meanMs * 2 * random())
+  }
+
+  stop () {
+    clearTimeout(this.timer)
+    this.meanMs = 0
+  }
+
+  wrote (update) {
+    const record = { hex: toHex(update), at: performance.now(), missing: bring(update), tookMs: null }
+    this.written.push(record)
+    this.outstanding.push(record)
+  }
+
+  /** The server's frames, beside the provider that handles them. */
+  heard (frame) {
+    if (this.outstanding.length === 0 || frame[0] !== MESSAGE_SYNC || frame[1] !== SYNC_UPDATE) return
+    const { structs, deletes } = bring(decoding.readVarUint8Array(decoding.createDecoder(frame.subarray(2))))
+    const now = performance.now()
+    this.outstanding = this.outstanding.filter((record) => {
+      const { missing } = record
+      missing.structs = missing.structs.filter((range) => !covers(structs, range))
+      missing.deletes = missing.deletes.filter((range) => !covers(deletes, range))
+      if (missing.structs.length + missing.deletes.length > 0) return true
+      record.tookMs = now - record.at
+      return false
+    })
+  }
+
+  closed (event) {
+    if (!this.isAlive) return
+    const code = event?.code ?? 'local'
+    this.closes[code] = (this.closes[code] ?? 0) + 1
+    if (this.isDoomed) {
+      this.die()
+    } else {
+      this.moveOn()
+    }
+    poke()
+  }
+
+  /** The next connection goes to another server. */
+  moveOn () {
+    this.at = (this.at + 1) % this.urls.length
+    this.provider.serverUrl = this.url
+  }
+
+  /** Gone for good, with whatever nobody else has: only the store can keep what it was promised. */
+  die () {
+    this.isAlive = false
+    this.stop()
+    this.provider.awareness.destroy()
+    this.provider.destroy()
+    this.doc.destroy()
+  }
+
+  isLevelWith (other) {
+    return !isWaitingForMore(this.doc) && Y.equalSnapshots(Y.snapshot(this.doc), Y.snapshot(other.doc))
+  }
+}
+
+const living = () => writers.filter(({ isAlive }) => isAlive)
+
+const byRoom = (all) => {
+  const rooms = new Map()
+  for (const writer of all) rooms.set(writer.room, [...(rooms.get(writer.room) ?? []), writer])
+  return rooms
+}
+
+const roomsApart = () =>
+  [...byRoom(living())]
+    .filter(([, group]) => !group.every((writer) => writer.provider.synced && writer.isLevelWith(group[0])))
+    .map(([room]) => room)
+
+export const writerCommands = {
+  /** `writers`: `[{name, urls, first, room, params, meanMs}]`; `meanMs` 0 only reads. */
+  writersStart ({ writers: wanted, seed }) {
+    if (seed !== undefined) random = seeded(seed)
+    writers.push(...wanted.map((options) => new Writer(options)))
+  },
+
+  /** A share of those on this server will die with it; two in every room are spared. */
+  writersDoom ({ url, share }) {
+    let count = 0
+    for (const group of byRoom(living().filter(({ isDoomed }) => !isDoomed)).values()) {
+      for (const writer of group.slice(2)) {
+        if (writer.url === url && writer.provider.wsconnected && chance(share)) {
+          writer.isDoomed = true
+          count += 1
+        }
+      }
+    }
+    return count
+  },
+
+  /** Some lose their line, half of them without a word, and come back on another server. */
+  writersDrop ({ count }) {
+    const connected = living().filter(({ provider }) => provider.wsconnected)
+    for (let dropped = 0; dropped < count && connected.length > 0; dropped += 1) {
+      const [{ provider }] = connected.splice(below(connected.length), 1)
+      if (chance(0.5)) provider.ws.terminate()
+      else provider.ws.close()
+    }
+  },
+
+  writersStatus () {
+    const written = writers.reduce((sum, writer) => sum + writer.written.length, 0)
+    const outstanding = writers.reduce((sum, writer) => sum + writer.outstanding.length, 0)
+    return {
+      written,
+      acknowledged: written - outstanding,
+      writers: writers.length,
+      living: living().length,
+      connected: living().filter(({ provider }) => provider.wsconnected).length
+    }
+  },
+
+  writersStop () {
+    for (const writer of writers) writer.stop()
+  },
+
+  /** Until all that live are synced and those of each room are equal; the names of rooms that are not. */
+  async writersWaitLevel ({ timeoutMs }) {
+    try {
+      await until(() => roomsApart().length === 0, timeoutMs, () => '')
+    } catch {
+      return roomsApart()
+    }
+    return []
+  },
+
+  /** Acknowledged updates (hex) by room, times in ms, why providers were closed and which gave up. */
+  writersResult () {
+    const result = { acknowledged: {}, tookMs: [], unacknowledged: {}, closes: {}, gaveUp: {} }
+    for (const writer of writers) {
+      const [promised, open] = [(result.acknowledged[writer.room] ??= []), (result.unacknowledged[writer.room] ??= [])]
+      for (const { hex, tookMs } of writer.written) {
+        (tookMs === null ? open : promised).push(hex)
+        if (tookMs !== null) result.tookMs.push(tookMs)
+      }
+      for (const [code, count] of Object.entries(writer.closes)) result.closes[code] = (result.closes[code] ?? 0) + count
+      if (writer.stoppedBy !== null) result.gaveUp[writer.name] = writer.stoppedBy
+    }
+    return result
+  }
+}
+
+export const destroyWriters = () => {
+  for (const writer of living()) writer.die()
+  writers = []
+}

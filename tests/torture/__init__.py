@@ -1,0 +1,1 @@
+"""Everything breaks at random while people write; what was acknowledged must be there at the end."""
