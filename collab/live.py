@@ -25,6 +25,7 @@ from collab.engine.peers import PeerReplication
 from collab.engine.publisher import Publisher
 from collab.engine.registry import Registry
 from collab.relay import LayerRelay
+from collab.sandbox import Sandbox
 from collab.store import DatabaseLog
 
 logger = logging.getLogger("collab.live")
@@ -54,7 +55,10 @@ class LiveEngine:
         self._relay = LayerRelay(get_channel_layer(), self._access_changed)
         stored, unstored = self._relay.in_namespace("stored"), self._relay.in_namespace("unstored")
         self._publishers = Publisher(stored), Publisher(unstored)
-        self._logged = LoggedReplication(self._log, self._publishers[0].publish, limits)
+        self._sandbox = Sandbox()
+        self._logged = LoggedReplication(
+            self._log, self._publishers[0].publish, limits, compactor=self._sandbox
+        )
         peers = PeerReplication(self._publishers[1].publish, reaches_others=unstored.reaches_others)
         self.stored = Registry(
             replication=self._logged,
@@ -116,7 +120,9 @@ class LiveEngine:
             logger.critical(
                 "The store did not take everything in %s s; what nobody was told is lost", DRAIN_S
             )
+        await self._sandbox.close()  # from here on checkpoints are what the rooms hold
         await self.stored.close(error)
+        await self._logged.finish()
         await self.unstored.close(error)
         for task in self._tasks:
             task.cancel()

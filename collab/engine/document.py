@@ -111,6 +111,11 @@ class Document:
     def is_empty(self) -> bool:
         return not self._clients and not self._deletes
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether structs are missing before some that are known."""
+        return any(len(sections) > 1 or sections[0].start for sections in self._clients.values())
+
     def contains(self, update: ParsedUpdate) -> bool:
         """Whether the update brings nothing new, neither structs nor deletions."""
         for client, runs in update.runs.items():

@@ -10,6 +10,8 @@ CollabError                       close code
 └── UnavailableError              1013   the store or the layer does not answer: come back later
 
 UpdateRefusedError                a well-formed update that may not be taken in; told, socket stays open
+CompactionError                   a document's garbage was not collected; it stays as it is
+└── CompactionBusyError           not now
 """
 
 from __future__ import annotations
@@ -71,3 +73,11 @@ class UnavailableError(CollabError):
 
 class UpdateRefusedError(Exception):
     """An update was not taken in. Its sender is told why and may go on reading."""
+
+
+class CompactionError(Exception):
+    """The garbage of a document was not collected. It stays as it is, and nothing is lost."""
+
+
+class CompactionBusyError(CompactionError):
+    """Too many documents wait; this one is not to blame."""

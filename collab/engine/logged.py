@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from collab.engine.compaction import Compaction, Snapshot, catch_up
+from collab.engine.document import Document
 from collab.engine.errors import ForbiddenError, UnavailableError
 from collab.engine.gate import parse_update, parse_update_in_slices
 from collab.engine.limits import MIB, Limits
-from collab.engine.ports import CommittedRows, Log, NewRow, Publish, RelayMessage
+from collab.engine.ports import CommittedRows, Compactor, Log, NewRow, Publish, RelayMessage
 from collab.engine.room import LiveRoom
 
 logger = logging.getLogger("collab.log")
@@ -30,8 +32,10 @@ MAX_PUBLISHED_BYTES = 64 * 1024
 #: new ones are refused.
 MAX_PENDING_BYTES = 64 * MIB
 _PENDING_BYTES = 512
-#: A room's rows are joined into a checkpoint when they are so many, and when it is left.
+#: A room's rows are joined into a checkpoint when they are so many, when what it holds has grown by so
+#: many bytes and by half, and when it is left.
 CHECKPOINT_ROWS = 1_000
+CHECKPOINT_BYTES = 4 * MIB
 #: How long a number that came too early waits for the ones before it.
 GAP_PATIENCE_S = 0.05
 RETRY_S = (0.05, 0.2, 0.5, 1.0)
@@ -57,6 +61,8 @@ class _Position:
     seq: int = 0
     early: set[int] = field(default_factory=set)
     rows: int = 0
+    checkpoint_bytes: int = 0
+    is_checkpointing: bool = False
     is_open: bool = False
     fetch: asyncio.Task[None] | None = None
 
@@ -73,6 +79,14 @@ class _Position:
         self.early = {early for early in self.early if early > self.seq}
         self.saw(self.seq)
 
+    def is_due(self, size_bytes: int) -> bool:
+        """Whether a room of that size should get a checkpoint."""
+        if self.is_checkpointing or not self.rows:
+            return False
+        grown_bytes = size_bytes - self.checkpoint_bytes
+        has_grown = grown_bytes >= max(CHECKPOINT_BYTES, self.checkpoint_bytes // 2)
+        return has_grown or self.rows >= CHECKPOINT_ROWS
+
 
 class LoggedReplication:
     """One log writer, and the positions of all live rooms, for a process.
@@ -81,9 +95,12 @@ class LoggedReplication:
         log: where rows are committed.
         publish: tells other processes; what it loses is healed from the log.
         limits: `commit_interval_ms` is the time from the first change to the commit.
+        compactor: takes the garbage out of checkpoints; without one they hold every byte that came.
     """
 
-    def __init__(self, log: Log, publish: Publish, limits: Limits) -> None:
+    def __init__(
+        self, log: Log, publish: Publish, limits: Limits, *, compactor: Compactor | None = None
+    ) -> None:
         self._log = log
         self._publish = publish
         self._interval_s = limits.commit_interval_ms / 1000
@@ -93,6 +110,7 @@ class LoggedReplication:
         self._pending_bytes = 0
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._compaction = Compaction(compactor)
 
     # -- opening and leaving
 
@@ -110,16 +128,27 @@ class LoggedReplication:
             del self._positions[room.name]
             raise
         position.is_open = True
+        position.checkpoint_bytes = room.document.size_bytes
         if position.early:
             self._fetch_soon(room, position)
 
     async def close(self, room: LiveRoom) -> None:
-        """Leave a checkpoint behind, if there is anything new to put in it."""
+        """Leave a checkpoint behind, if there is anything new to put in it.
+
+        Nobody waits for a document to be collected: meanwhile its rows are still there.
+        """
         position = self._positions.pop(room.name)
         if position.fetch is not None:
             position.fetch.cancel()
-        if position.rows:
-            await self._checkpoint(room, position)
+        if not position.rows:
+            return
+        checkpoint = self._start(self._checkpoint(room, position))
+        if not self._compaction.is_worthwhile(room.name, room.document):
+            await checkpoint
+
+    async def finish(self) -> None:
+        """Wait for the checkpoints of all rooms that were left."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def is_settled(self, room: LiveRoom) -> bool:
         return not any(item.room is room for item in (*self._committing, *self._pending))
@@ -231,8 +260,7 @@ class LoggedReplication:
             position.saw(seq)
         if position.early:
             self._fetch_soon(room, position, after_s=GAP_PATIENCE_S)
-        elif position.rows >= CHECKPOINT_ROWS:
-            position.rows = 0
+        elif position.is_due(room.document.size_bytes):
             self._start(self._checkpoint(room, position))
 
     def _fetch_soon(self, room: LiveRoom, position: _Position, after_s: float = 0.0) -> None:
@@ -280,12 +308,32 @@ class LoggedReplication:
     # -- checkpoints
 
     async def _checkpoint(self, room: LiveRoom, position: _Position) -> None:
-        """Replace the rows by what the room holds. Interrupted anywhere, the rows are still there."""
-        document = room.document
+        """Replace the rows by what the room holds now, without its garbage if that can be told.
+
+        Interrupted anywhere, the rows are still there.
+        """
+        seq, document = position.seq, room.document
+        position.rows = 0
+        position.is_checkpointing = True
         try:
-            await self._log.checkpoint(
-                room.name, position.seq, document.encode(), document.encoded_state_vector()
+            if not self._compaction.is_worthwhile(room.name, document):
+                await self._store(room, seq, document.encode(), document.encoded_state_vector())
+                return
+            snapshot = Snapshot.of(document)
+            state_vector = document.encoded_state_vector()
+            collected = await self._compaction.attempt(room.name, snapshot)
+            await self._store(
+                room, seq, snapshot.update if collected is None else collected.encode(), state_vector
             )
+            if collected is not None:
+                await _swap(room, snapshot, collected)
+        finally:
+            position.checkpoint_bytes = room.document.size_bytes
+            position.is_checkpointing = False
+
+    async def _store(self, room: LiveRoom, seq: int, update: bytes, state_vector: bytes) -> None:
+        try:
+            await self._log.checkpoint(room.name, seq, update, state_vector)
         except Exception as error:  # whatever it is, the rows are still there
             logger.warning(
                 "Room %s got no checkpoint: %s",
@@ -299,3 +347,10 @@ class LoggedReplication:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _swap(room: LiveRoom, snapshot: Snapshot, collected: Document) -> None:
+    """Let the room go on with the collected document and what came since, so that newcomers get that."""
+    is_level = await catch_up(collected, snapshot)
+    if is_level and not room.is_closed and room.document is snapshot.document:
+        room.document = collected

@@ -122,6 +122,20 @@ class Relay(Protocol):
         """Send to all other processes that subscribed to the room. Never raises for a lost message."""
 
 
+class Compactor(Protocol):
+    """Who can tell what of a document is garbage; a place where document code may do its worst."""
+
+    async def collect(self, update: bytes) -> bytes:
+        """A whole document as an update that no longer holds what was deleted.
+
+        What comes back is not to be trusted: see `compaction.collect`. Cancelling gives the work up.
+
+        Raises:
+            CompactionBusyError: not now.
+            CompactionError: whatever else went wrong.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Access as it was found: it holds while each epoch it was found at stays the same."""

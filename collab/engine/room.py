@@ -133,9 +133,12 @@ class LiveRoom:
                 raise LimitError("You have as many connections to this room as are allowed.")
         self.connections[connection.id] = connection
         connection.catch_up = self._catch_up
-        connection.known_now = self.document.state_vector
+        connection.known_now = self._known_now
         connection.send(create_sync_step_1_message(self.document.encoded_state_vector()))
         self.presence.send_to(connection)
+
+    def _known_now(self) -> Clocks:
+        return self.document.state_vector()  # of the document that is here then: it may be another one
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection and take its presence away; harmless if it has left already."""

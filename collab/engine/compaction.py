@@ -1,0 +1,136 @@
+"""Compaction: a document goes on without what was deleted in it, if that can be told safely.
+
+Document code runs elsewhere (see `ports.Compactor`), and nothing it says is believed unseen: what
+comes back must pass the gate, reach exactly as far as what went in, and hold every deletion that did.
+Otherwise, and for content that must not be encoded again, the document stays as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from collab.engine.document import Document
+from collab.engine.errors import CompactionBusyError, CompactionError, MalformedError
+from collab.engine.gate import parse_update_in_slices
+from collab.engine.ports import Compactor
+
+logger = logging.getLogger("collab.compaction")
+
+#: Documents of fewer bytes are not worth it.
+MIN_BYTES = 4096
+#: A document is tried again when it has grown so many times over, whatever came of the last attempt.
+GROWTH = 2
+#: What is left must be less than this part of what there was, or the bytes stay as they came.
+WORTH = 0.9
+#: Rooms whose last attempt is remembered.
+MAX_REMEMBERED = 10_000
+#: How often a document is brought level with one that goes on changing.
+CATCH_UP_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a document was at one moment."""
+
+    document: Document
+    update: bytes
+    clocks: dict[int, int]
+    encoded_deletes: bytes
+
+    @classmethod
+    def of(cls, document: Document) -> Snapshot:
+        return cls(document, document.encode(), document.state_vector(), document.encoded_deletes())
+
+
+def check_collectable(document: Document) -> None:
+    """Refuse a document that document code would change.
+
+    Raises:
+        CompactionError: why.
+    """
+    if not document.is_reencodable:
+        raise CompactionError("It holds content that must not be encoded again.")
+    if document.has_gaps:
+        raise CompactionError("Updates are missing in it.")
+
+
+async def collect(snapshot: Snapshot, compactor: Compactor) -> Document:
+    """The document at that moment, without its garbage. Lets the event loop go on meanwhile.
+
+    Raises:
+        CompactionError: nothing is gained, or what came back is not that document.
+    """
+    update = await compactor.collect(snapshot.update)
+    if len(update) >= WORTH * len(snapshot.update):
+        raise CompactionError("It holds no garbage to speak of.")
+    collected = Document()
+    try:
+        collected.take_in(await parse_update_in_slices(update))
+    except MalformedError as error:
+        raise CompactionError(f"What came back is not an update: {error}") from error
+    if collected.has_gaps or not collected.is_reencodable or collected.state_vector() != snapshot.clocks:
+        raise CompactionError("What came back is another document.")
+    if not collected.contains(await parse_update_in_slices(b"\x00" + snapshot.encoded_deletes)):
+        raise CompactionError("What came back has forgotten deletions.")
+    return collected
+
+
+async def catch_up(collected: Document, snapshot: Snapshot) -> bool:
+    """Take in what the document was told since the snapshot; whether nothing more came meanwhile.
+
+    When this returns, and until the next `await`, the two say the same.
+    """
+    for _ in range(CATCH_UP_ATTEMPTS):
+        news = snapshot.document.difference(snapshot.clocks)
+        collected.take_in(await parse_update_in_slices(news))
+        if snapshot.document.difference(snapshot.clocks) == news:
+            return True
+    return False
+
+
+class Compaction:
+    """Decides when the documents of a process are worth the attempt, and makes it.
+
+    Args:
+        compactor: who collects; without one nothing ever is.
+    """
+
+    def __init__(self, compactor: Compactor | None) -> None:
+        self._compactor = compactor
+        self._sizes: dict[str, int] = {}  # of each room after its last attempt, oldest first
+
+    def is_worthwhile(self, room_name: str, document: Document) -> bool:
+        if self._compactor is None:
+            return False
+        if document.size_bytes < max(MIN_BYTES, GROWTH * self._sizes.get(room_name, 0)):
+            return False
+        return document.is_reencodable and not document.has_gaps
+
+    async def attempt(self, room_name: str, snapshot: Snapshot) -> Document | None:
+        """The snapshot without its garbage; none where it stays as it is. Whatever happens, only that."""
+        if self._compactor is None:
+            return None
+        self._remember(room_name, snapshot.document.size_bytes)
+        try:
+            collected = await collect(snapshot, self._compactor)
+        except CompactionBusyError:
+            self._sizes.pop(room_name, None)
+            return None
+        except CompactionError as error:
+            logger.info("Room %s stays as it is: %s", room_name, error)
+            return None
+        except Exception:
+            logger.exception("Room %s stays as it is", room_name)
+            return None
+        self._remember(room_name, collected.size_bytes)
+        logger.info(
+            "Room %s: %d bytes of %d are left", room_name, len(collected.encode()), len(snapshot.update)
+        )
+        return collected
+
+    def _remember(self, room_name: str, size_bytes: int) -> None:
+        self._sizes.pop(room_name, None)
+        self._sizes[room_name] = size_bytes
+        if len(self._sizes) > MAX_REMEMBERED:
+            del self._sizes[next(iter(self._sizes))]
