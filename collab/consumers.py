@@ -52,6 +52,10 @@ SUBPROTOCOL = "yjs"
 MAX_ROOM_NAME = 255
 
 
+class ClientGoneError(Exception):
+    """There is nobody to be let in any more."""
+
+
 class WrappedMessage(TypedDict):
     """A message on its way to one client."""
 
@@ -111,6 +115,8 @@ class YjsConsumer(AsyncWebsocketConsumer):
             await self._join(get_engine())
         except CollabError as error:
             await self.refuse(error)
+        except ClientGoneError:
+            logger.info("A client has gone before it was let into room %s", self.room_name)
         except Exception:
             logger.exception("Room %s could not be joined", self.room_name)
             await self.refuse(CollabError("Internal error."))
@@ -187,14 +193,20 @@ class YjsConsumer(AsyncWebsocketConsumer):
     async def refuse(self, error: CollabError) -> None:
         """Tell the client why it may not come in, and close."""
         logger.info("Refused with %d: %s", error.close_code, error)
-        await self._accept()
-        await self.send(bytes_data=create_permission_denied_message(error.reason))
-        await self.close(code=error.close_code, reason=error.reason)
+        try:
+            await self._accept()
+            await self.send(bytes_data=create_permission_denied_message(error.reason))
+            await self.close(code=error.close_code, reason=error.reason)
+        except (ClientGoneError, OSError):
+            logger.debug("A client has gone before it was told")
 
     async def _accept(self) -> None:
         if not self._is_accepted:
             self._is_accepted = True
-            await self.accept(SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None)
+            try:
+                await self.accept(SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None)
+            except OSError as error:
+                raise ClientGoneError from error
 
     def _checked(self, room_name: str) -> str:
         if not 0 < len(room_name) <= MAX_ROOM_NAME:

@@ -253,3 +253,19 @@ async def test_presence_of_a_client_that_leaves_is_taken_away() -> None:
             assert await ada.communicator.receive_bytes() == create_awareness_message(state)
         gone = create_awareness_message(b"\x01\x07\x02\x04null")
         assert await ada.communicator.receive_bytes() == gone
+
+
+async def test_client_that_goes_while_it_is_let_in_is_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def send(message: dict[str, Any]) -> None:
+        raise OSError("the socket is closed")
+
+    consumer = YjsConsumer()
+    consumer.scope = {"url_route": {"kwargs": {"room": "gone"}}, "subprotocols": [], "query_string": b""}
+    consumer.base_send = send
+    consumer.groups, consumer.channel_layer = [], None
+    await consumer.connect()
+    await consumer.disconnect(1006)
+    [line] = [record for record in caplog.records if record.name == "collab.consumer"]
+    assert (line.levelname, line.exc_info) == ("INFO", None)
