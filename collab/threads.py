@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import Error, InterfaceError, OperationalError, connections
 
+from accounts.errors import first_line
 from collab.engine.errors import UnavailableError
 
 #: Keys in one query; a database takes only so many parameters.
@@ -27,6 +28,14 @@ def batches_of(keys: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(keys)
     while batch := list(islice(rest, MAX_KEYS)):
         yield batch
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """Names what the database said: that is for the log, and not for clients."""
+
+    @property
+    def reason(self) -> str:
+        return "The store does not answer; nothing was lost, try again later."
 
 
 class DatabaseThreads:
@@ -46,13 +55,13 @@ class DatabaseThreads:
         called once more, on a new one.
 
         Raises:
-            UnavailableError: the database did not answer, or refused.
+            DatabaseUnavailableError: the database did not answer, or refused.
         """
         call = partial(_call, partial(function, *args, **kwargs))
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, call)
         except Error as error:
-            raise UnavailableError(f"The database does not answer: {type(error).__name__}.") from error
+            raise DatabaseUnavailableError(f"The database does not answer: {first_line(error)}") from error
 
     def close(self) -> None:
         """Wait for what is running, then close every thread's connection. Blocks; call it from a thread."""
