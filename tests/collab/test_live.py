@@ -174,3 +174,18 @@ async def test_rooms_of_both_kinds_with_one_name_do_not_meet(engine: LiveEngine)
     unstored = await engine.unstored.join(str(room.pk), other.connection)
     await unstored.receive(other.connection, create_update_message(typed(7, "hello")))
     assert stored.document.is_empty
+
+
+async def test_clock_of_the_machine_that_is_set_back_changes_nothing(
+    engine: LiveEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leases, intervals and limits are measured by a clock that nobody can set."""
+    room, editor = await room_with_editor()
+    member, live = await join(engine, room, editor)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert engine.clock is time.monotonic
+    await engine.leases.sweep()
+    live_update = create_update_message(typed(7, "after"))
+    await live.receive(member.connection, live_update)
+    await until(lambda: live_update in member.line.frames)
+    assert not member.connection.is_closed
