@@ -1,9 +1,11 @@
 // Random Yjs sessions and what documents hold after updates: one JSON request on standard input, one
 // answer on standard output. Bytes are hex.
 //
-//   {"generate": {"seed": 1, "sessions": 40, "edits": 40}}
+//   {"generate": {"seed": 1, "sessions": 40, "edits": 40, "isPlain": false}}
 //     -> [{updates: [{author, update}], extras: [update], vectors: [vector], right: reading}, …]
 //        `updates` in an order in which each comes after what it builds on; `extras` overlap them.
+//   {"offline": [{seed, known: [update, …]}, …]}
+//     -> [{vector, update}, …]    what someone with that state vector then writes, unheard
 //   {"read": [[update, …], …]}
 //     -> [reading, …]    of a new document to which the updates were applied in that order
 //
@@ -29,7 +31,17 @@ const randomFrom = (seed) => {
 
 const words = ['a', 'hello ', 'é', 'ünïcödé', '漢字', '😀', 'x😀y', '👩‍👩‍👧', '\n', '"\\[{', 'z'.repeat(80)]
 
-const value = (random) => random.one([
+/** What a library that encodes a document again would change; left out of `plain` sessions. */
+const isLossy = (item) => typeof item === 'bigint' || Object.is(item, -0) || item instanceof Y.Doc ||
+  item instanceof Y.XmlHook || (item?.constructor === Object && Object.values(item).some(isLossy))
+
+const plainly = (make) => (random, isPlain) => {
+  let made
+  do made = make(random); while (isPlain && isLossy(made))
+  return made
+}
+
+const value = plainly((random) => random.one([
   () => random.below(1000),
   () => -random.below(2 ** 31),
   () => random.below(2 ** 30) * 2 ** 20,
@@ -43,20 +55,20 @@ const value = (random) => random.one([
   () => ({ n: 12345678901234567890n }),
   () => new Uint8Array([1, 2, random.below(256)]),
   () => ({ k: random.one(words), l: [1, [2, { m: null }]] })
-])()
+])())
 
-const sharedType = (random) => random.one([
+const sharedType = plainly((random) => random.one([
   () => new Y.Map([['k', random.below(9)]]),
   () => Y.Array.from([1, random.one(words)]),
   () => new Y.Text(random.one(words)),
   () => new Y.Doc({ guid: `sub-${random.below(1000)}`, meta: { n: random.below(9) } })
-])()
+])())
 
-const xmlNode = (random) => random.one([
+const xmlNode = plainly((random) => random.one([
   () => new Y.XmlText(random.one(words)),
   () => new Y.XmlElement('p'),
   () => new Y.XmlHook('hook')
-])()
+])())
 
 const place = (random, length) => random.below(length + 1)
 
@@ -81,14 +93,14 @@ const edits = [
     if (end > start) t.format(start, end - start, { em: random.one([true, null, 'x']) })
   },
   (random, doc) => { const t = doc.getText('text'); const i = random.below(t.length || 1); t.delete(i, Math.min(random.below(12), t.length - i)) },
-  (random, doc) => doc.getMap('map').set(random.one(['a', 'b', 'c', '']), value(random)),
-  (random, doc) => doc.getMap('map').set(random.one(['a', 'b', 'c']), sharedType(random)),
-  (random, doc) => doc.getMap('map').set('big', BigInt(random.below(2 ** 40)) << 20n),
+  (random, doc, isPlain) => doc.getMap('map').set(random.one(['a', 'b', 'c', '']), value(random, isPlain)),
+  (random, doc, isPlain) => doc.getMap('map').set(random.one(['a', 'b', 'c']), sharedType(random, isPlain)),
+  (random, doc, isPlain) => { if (!isPlain) doc.getMap('map').set('big', BigInt(random.below(2 ** 40)) << 20n) },
   (random, doc) => doc.getMap('map').delete(random.one(['a', 'b', 'c'])),
-  (random, doc) => { const a = doc.getArray('array'); a.insert(place(random, a.length), [value(random), value(random), value(random)]) },
-  (random, doc) => { const a = doc.getArray('array'); a.insert(place(random, a.length), [sharedType(random)]) },
+  (random, doc, isPlain) => { const a = doc.getArray('array'); a.insert(place(random, a.length), [0, 0, 0].map(() => value(random, isPlain))) },
+  (random, doc, isPlain) => { const a = doc.getArray('array'); a.insert(place(random, a.length), [sharedType(random, isPlain)]) },
   (random, doc) => { const a = doc.getArray('array'); const i = random.below(a.length || 1); a.delete(i, Math.min(random.below(4), a.length - i)) },
-  (random, doc) => { const x = doc.getXmlFragment('xml'); x.insert(place(random, x.length), [xmlNode(random)]) },
+  (random, doc, isPlain) => { const x = doc.getXmlFragment('xml'); x.insert(place(random, x.length), [xmlNode(random, isPlain)]) },
   (random, doc) => { const x = doc.getXmlFragment('xml'); const i = random.below(x.length || 1); x.delete(i, Math.min(1, x.length - i)) },
   (random, doc) => {
     const child = random.one([...doc.getXmlFragment('xml').toArray(), undefined])
@@ -97,10 +109,10 @@ const edits = [
       child.insert(0, [new Y.XmlText(random.one(words))])
     } else if (child instanceof Y.XmlText) child.insert(place(random, child.length), random.one(words))
   },
-  (random, doc) => {
+  (random, doc, isPlain) => {
     const type = nested(random, doc)
-    if (type instanceof Y.Map) type.set(random.one(['k', 'l']), random.chance(0.3) ? sharedType(random) : value(random))
-    else if (type instanceof Y.Array) type.insert(place(random, type.length), [value(random)])
+    if (type instanceof Y.Map) type.set(random.one(['k', 'l']), (random.chance(0.3) ? sharedType : value)(random, isPlain))
+    else if (type instanceof Y.Array) type.insert(place(random, type.length), [value(random, isPlain)])
     else if (type instanceof Y.Text) type.insert(place(random, type.length), random.one(words))
   }
 ]
@@ -126,7 +138,7 @@ const read = (doc) => ({
   pending: doc.store.pendingStructs !== null || doc.store.pendingDs !== null
 })
 
-const session = (random, count) => {
+const session = (random, count, isPlain) => {
   const clients = new Set()
   while (clients.size < 3) clients.add(random.chance(0.2) ? random.below(2 ** 32) : random.below(20))
   const updates = []
@@ -144,7 +156,7 @@ const session = (random, count) => {
   for (let n = 0; n < count; n++) {
     const author = random.below(docs.length)
     const doc = docs[author]
-    doc.transact(() => { for (let i = random.below(3); i >= 0; i--) random.one(edits)(random, doc) })
+    doc.transact(() => { for (let i = random.below(3); i >= 0; i--) random.one(edits)(random, doc, isPlain) })
     if (random.chance(0.3)) { // one hears what the others did
       const target = random.below(docs.length)
       for (const { author: other, update } of updates.slice(heard[target])) {
@@ -165,10 +177,19 @@ const session = (random, count) => {
 }
 
 const commands = {
-  generate: ({ seed, sessions, edits: count }) => {
+  generate: ({ seed, sessions, edits: count, isPlain }) => {
     const random = randomFrom(seed)
-    return Array.from({ length: sessions }, () => session(random, count))
+    return Array.from({ length: sessions }, () => session(random, count, isPlain))
   },
+  // what someone who knows some updates writes without hearing of any other
+  offline: (cases) => cases.map(({ seed, known }) => {
+    const random = randomFrom(seed)
+    const doc = new Y.Doc()
+    for (const update of known) Y.applyUpdate(doc, bytes(update))
+    const vector = Y.encodeStateVector(doc)
+    for (let n = 0; n < 5; n++) doc.transact(() => random.one(edits)(random, doc, true))
+    return { vector: hex(vector), update: hex(Y.encodeStateAsUpdate(doc, vector)) }
+  }),
   read: (cases) => cases.map((updates) => {
     const doc = new Y.Doc()
     for (const update of updates) Y.applyUpdate(doc, bytes(update))

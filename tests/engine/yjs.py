@@ -41,13 +41,17 @@ class Session:
         return [update for _, update in self.updates]
 
 
-def generate_sessions(*, seed: int, sessions: int, edits: int) -> list[Session]:
+def generate_sessions(*, seed: int, sessions: int, edits: int, is_plain: bool = False) -> list[Session]:
     """Random sessions; the same for the same seed.
+
+    Args:
+        is_plain: leave out what must not be encoded again, such as a BigInt.
 
     Raises:
         MissingError: Node or its packages are missing.
     """
-    answer = _ask({"generate": {"seed": seed, "sessions": sessions, "edits": edits}})
+    wanted = {"seed": seed, "sessions": sessions, "edits": edits, "isPlain": is_plain}
+    answer = _ask({"generate": wanted})
     return [
         Session(
             updates=[(item["author"], bytes.fromhex(item["update"])) for item in found["updates"]],
@@ -63,6 +67,12 @@ def read_documents(cases: Iterable[Sequence[bytes]]) -> list[Reading]:
     """For each list of updates what a new document holds that takes them in that order; one process."""
     answer = _ask({"read": [[update.hex() for update in case] for case in cases]})
     return [Reading(**reading) for reading in answer]
+
+
+def write_offline(cases: Iterable[tuple[int, Sequence[bytes]]]) -> list[tuple[bytes, bytes]]:
+    """For each (seed, updates): the state vector of someone who knows these, and what they then write."""
+    answer = _ask({"offline": [{"seed": seed, "known": [u.hex() for u in known]} for seed, known in cases]})
+    return [(bytes.fromhex(item["vector"]), bytes.fromhex(item["update"])) for item in answer]
 
 
 def _ask(request: dict[str, Any]) -> Any:
