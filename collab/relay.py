@@ -163,9 +163,9 @@ class LayerRelay:
         if not self._was_reported:
             self._was_reported = True
             logger.warning(
-                "The channel layer (Redis) does not pass messages on: %r. Updates are saved and reach other "
+                "The channel layer (Redis) does not pass messages on: %s. Updates are saved and reach other "
                 "processes by way of the database, within seconds",
-                error,
+                _words_of(error),
             )
 
     def _heard_probe(self, number: int) -> None:
@@ -219,6 +219,10 @@ def _decode(message: dict[str, Any]) -> RelayMessage:
     return kind(**fields)
 
 
+def _words_of(error: Exception) -> str:
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+
+
 def publish_access_change(sender: type, object_id: UUID, **kwargs: object) -> None:
     """Tell every process, from synchronous code, that what was found at this row's epoch may be over.
 
@@ -228,7 +232,7 @@ def publish_access_change(sender: type, object_id: UUID, **kwargs: object) -> No
     try:
         async_to_sync(_send_within_patience)(get_channel_layer(), ACCESS_GROUP, message)
     except Exception as error:  # noqa: BLE001 - each layer has errors of its own
-        logger.warning("News of an access change was lost, leases will find it out: %r", error)
+        logger.warning("News of an access change was lost, leases will find it out: %s", _words_of(error))
 
 
 async def _send_within_patience(layer: BaseChannelLayer, group: str, message: dict[str, Any]) -> None:

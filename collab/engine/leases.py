@@ -125,7 +125,8 @@ class LeaseKeeper:
                     else:
                         self._doubt(lease)
         except (UnavailableError, TimeoutError) as error:
-            logger.warning("%d leases could not be confirmed: %r", len(leases), error)
+            why = error or "the database did not answer in time"
+            logger.warning("The access of %d connections could not be confirmed: %s", len(leases), why)
         for lease in leases:
             if self._clock() + self.sweep_interval_s > lease.confirmed_at + self._lease_s:
                 self._end(lease, UnavailableError(UNCONFIRMED))

@@ -220,7 +220,7 @@ async def test_layer_that_never_answers_is_waited_for_once_and_told_of_once(
     assert layer.calls == 1
     assert not relay.is_hearing
     [line] = caplog.messages
-    assert line.startswith("The channel layer (Redis) does not pass messages on: TimeoutError()")
+    assert line.startswith("The channel layer (Redis) does not pass messages on: no answer in time")
 
 
 async def test_access_change_does_not_wait_for_a_layer_that_never_answers(
