@@ -17,7 +17,12 @@ class Provider:
 
     @classmethod
     async def open(cls, node: Node, url: str, room: str, **options: Any) -> Self:
-        """Make the client; `options`: params, protocols, headers, connect, client (the Yjs client id)."""
+        """Make the client.
+
+        Args:
+            options: params, protocols, headers, connect, client (the Yjs client id), and `others`: URLs of
+                servers to go to when a connection closes.
+        """
         provider = cls(node)
         opened = await provider._call("open", url=url, room=room, **options)
         provider.client = opened["client"]

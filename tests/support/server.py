@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.processes import free_port, spawn, stop, wait_ready
+from tests.support.processes import POLL_INTERVAL_S, free_port, spawn, stop, wait_ready
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_TIMEOUT_S = 30.0
@@ -108,6 +109,19 @@ class Server:
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    async def wait_logged(self, words: str, *, since: int = 0, timeout_s: float = 10.0) -> str:
+        """The first line of the log, from byte `since` on, that has these words.
+
+        Raises:
+            TimeoutError: there is none within `timeout_s`.
+        """
+        async with asyncio.timeout(timeout_s):
+            while True:
+                lines = self.log.read_bytes()[since:].decode(errors="replace").splitlines()
+                if found := next((line for line in lines if words in line), None):
+                    return found
+                await asyncio.sleep(POLL_INTERVAL_S)
 
     def check_log(self) -> None:
         """Fail for a traceback, a token or a known secret among the lines since the last check."""

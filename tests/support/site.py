@@ -57,6 +57,17 @@ class Site:
             params={"token": person.access, **params},
         )
 
+    async def roam(self, person: Person, room: str, *, process: int = 0, **params: str) -> Provider:
+        """A y-websocket client that is synced, and goes to the next process whenever its line closes."""
+        url, *others = [
+            self.server(process + number).socket_url for number in range(max(1, len(self.servers)))
+        ]
+        provider = await Provider.open(
+            self.node, url, room, others=others, params={"token": person.access, **params}
+        )
+        await provider.wait_synced()
+        return provider
+
     async def join(self, person: Person, room: str, *, process: int = 0, **params: str) -> Provider:
         """A y-websocket client that is synced."""
         provider = await self.open(person, room, process=process, **params)

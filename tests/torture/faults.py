@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 
+from tests.support.server import Server
 from tests.torture.memory import Memory
 from tests.torture.scene import Scene
 
-#: The share of a process's clients that are gone for good when it is killed.
-DOOMED_SHARE = 0.15
+#: The share of a process's rooms whose clients are gone for good when it is killed.
+DOOMED_SHARE = 0.5
 
 Fault = Callable[[], Awaitable[None]]
 
@@ -19,8 +21,8 @@ Fault = Callable[[], Awaitable[None]]
 class Faults:
     """The actors. Each has random numbers of its own, so that a seed gives each the same decisions.
 
-    The last process is spared by the one that ends processes, so that one lives long enough to show
-    whether it grows; all other faults meet it too.
+    The last process is spared by those that end processes, so that one lives long enough to show
+    whether it grows, and all are killed together at the end; all other faults meet it too.
     """
 
     def __init__(self, scene: Scene, memory: Memory) -> None:
@@ -28,25 +30,28 @@ class Faults:
         self._memory = memory
         self.rounds: Counter[str] = Counter()
         seed = scene.options.seed
-        self._processes, self._redis, self._postgres, self._clients = (
-            Random(f"{seed} {actor}") for actor in ("processes", "redis", "postgres", "clients")
+        self._redis, self._postgres, self._clients = (
+            Random(f"{seed} {actor}") for actor in ("redis", "postgres", "clients")
         )
 
     async def run(self, seconds: float) -> None:
         """Break things for so long; everything is whole again when this returns."""
         end = asyncio.get_running_loop().time() + seconds
+        servers = self._scene.servers[:-1] or self._scene.servers
+        actors = [
+            partial(self._end_process, server, Random(f"{self._scene.options.seed} process {number}"))
+            for number, server in enumerate(servers)
+        ]
         async with asyncio.TaskGroup() as group:
-            for actor in (self._end_process, self._break_redis, self._break_postgres, self._drop_clients):
+            for actor in (*actors, self._break_redis, self._break_postgres, self._drop_clients):
                 group.create_task(self._repeat(actor, end))
 
     async def _repeat(self, fault: Fault, end: float) -> None:
         while asyncio.get_running_loop().time() < end:
             await fault()
 
-    async def _end_process(self) -> None:
-        random, servers = self._processes, self._scene.servers
-        await asyncio.sleep(random.uniform(0.2, 1.5))
-        server = random.choice(servers[:-1] or servers)
+    async def _end_process(self, server: Server, random: Random) -> None:
+        await asyncio.sleep(random.uniform(0.2, 3.0))
         if random.random() < 0.75:
             self.rounds["process killed (SIGKILL)"] += 1
             doomed = await self._scene.call("writersDoom", url=server.socket_url, share=DOOMED_SHARE)

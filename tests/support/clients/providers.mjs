@@ -68,6 +68,15 @@ const watch = (client) => {
     readAuthMessage(decoder, doc, (_doc, reason) => journal.add('denied', { reason }))
 }
 
+/** As behind a load balancer: whoever lost a connection finds another server. */
+const moveOn = (provider, urls) => {
+  let at = 0
+  provider.on('connection-close', () => {
+    at = (at + 1) % urls.length
+    provider.serverUrl = urls[at]
+  })
+}
+
 /** How far the updates that came back from the server cover what this client itself wrote. */
 const echoedClock = (client) => {
   let clock = 0
@@ -85,7 +94,8 @@ const echoedClock = (client) => {
 const isQuiet = ({ provider }) => provider.ws === null || provider.ws.readyState === WebSocket.CLOSED
 
 export const providerCommands = {
-  open ({ name, url, room, params = {}, protocols = [], headers = {}, connect = true, client: id }) {
+  /** With `others`, each connection that closes is followed by one to the next of these URLs. */
+  open ({ name, url, others = [], room, params = {}, protocols = [], headers = {}, connect = true, client: id }) {
     if (providers.has(name)) throw new Error(`provider ${name} is open already`)
     const doc = new Y.Doc()
     if (id !== undefined && id !== null) doc.clientID = id
@@ -94,6 +104,7 @@ export const providerCommands = {
       connect: false, disableBc: true, params, protocols, WebSocketPolyfill: recordingSocket(client, headers)
     })
     watch(client)
+    if (others.length > 0) moveOn(client.provider, [url, ...others])
     providers.set(name, client)
     if (connect) client.provider.connect()
     return { client: doc.clientID }

@@ -73,8 +73,9 @@ const covers = (ranges, { client, clock, len }) =>
   ranges.some((range) => range.client === client && range.clock <= clock && range.clock + range.len >= clock + len)
 
 class Writer {
-  constructor ({ name, urls, first, room, params, meanMs }) {
-    Object.assign(this, { name, urls, at: first, room, meanMs })
+  constructor (options) {
+    const { name, urls, first, room, params, meanMs } = options
+    Object.assign(this, { options, name, urls, at: first, room, meanMs })
     this.isAlive = true
     this.isDoomed = false
     this.stoppedBy = null
@@ -144,6 +145,7 @@ class Writer {
       record.tookMs = now - record.at
       return false
     })
+    poke()
   }
 
   closed (event) {
@@ -152,6 +154,7 @@ class Writer {
     this.closes[code] = (this.closes[code] ?? 0) + 1
     if (this.isDoomed) {
       this.die()
+      writers.push(this.successor())
     } else {
       this.moveOn()
     }
@@ -171,6 +174,12 @@ class Writer {
     this.provider.awareness.destroy()
     this.provider.destroy()
     this.doc.destroy()
+  }
+
+  /** Someone who comes anew, on another server, with an empty document. */
+  successor () {
+    const { options, at, urls, name } = this
+    return new Writer({ ...options, name: `${name}'`, first: (at + 1) % urls.length })
   }
 
   isLevelWith (other) {
@@ -198,18 +207,15 @@ export const writerCommands = {
     writers.push(...wanted.map((options) => new Writer(options)))
   },
 
-  /** A share of those on this server will die with it; two in every room are spared. */
+  /**
+   * Of a share of the rooms, all who are on this server will die with it, so that nobody is left who
+   * could bring back what only this server knew. Others come in their place.
+   */
   writersDoom ({ url, share }) {
-    let count = 0
-    for (const group of byRoom(living().filter(({ isDoomed }) => !isDoomed)).values()) {
-      for (const writer of group.slice(2)) {
-        if (writer.url === url && writer.provider.wsconnected && chance(share)) {
-          writer.isDoomed = true
-          count += 1
-        }
-      }
-    }
-    return count
+    const there = living().filter((writer) => writer.url === url && writer.provider.wsconnected)
+    const doomed = [...byRoom(there).values()].filter(() => chance(share)).flat()
+    for (const writer of doomed) writer.isDoomed = true
+    return doomed.length
   },
 
   /** Some lose their line, half of them without a word, and come back on another server. */
@@ -232,6 +238,12 @@ export const writerCommands = {
       living: living().length,
       connected: living().filter(({ provider }) => provider.wsconnected).length
     }
+  },
+
+  /** Until so many updates were acknowledged, of all writers together. */
+  async writersWaitAcknowledged ({ count, timeoutMs }) {
+    const acknowledged = () => writerCommands.writersStatus().acknowledged
+    await until(() => acknowledged() >= count, timeoutMs, () => `${acknowledged()} of ${count} are acknowledged`)
   },
 
   writersStop () {
