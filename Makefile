@@ -25,7 +25,7 @@ PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gat
 help:
 	@echo "make run     set up, load the demo data, serve http://127.0.0.1:8000 (Ctrl-C ends it)"
 	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
-	@echo "make torture  break everything at random while clients write; SECONDS=120 PROCESSES=3 CLIENTS=40 SEED=7"
+	@echo "make torture break everything at random while clients write; SECONDS=120 PROCESSES=3 CLIENTS=40 SEED=7"
 	@echo "make check   formatter, linter, types, import layers, deployment settings, migrations, API schema"
 	@echo "make format  format the sources"
 	@echo "make lock    write requirements/ from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions"

@@ -220,7 +220,9 @@ def _decode(message: dict[str, Any]) -> RelayMessage:
 
 
 def _words_of(error: Exception) -> str:
-    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+    return str(error).rstrip(".") or (
+        "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    )
 
 
 def publish_access_change(sender: type, object_id: UUID, **kwargs: object) -> None:
