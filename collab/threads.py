@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
-from django.db import Error, InterfaceError, OperationalError, connections
+from django.db import Error, InterfaceError, OperationalError, connections, reset_queries
 
 from accounts.errors import first_line
 from collab.engine.errors import UnavailableError
@@ -79,7 +79,9 @@ def _call(function: Callable[[], R]) -> R:
         connections.close_all()
         if not was_open:
             raise
-    return function()
+        return function()
+    finally:
+        reset_queries()  # in development each connection remembers thousands of queries, updates and all
 
 
 def _close_connections(barrier: threading.Barrier) -> None:
