@@ -209,7 +209,10 @@ class LoggedReplication:
                 continue
             self._committing = []
             self._pending_bytes -= sum(item.size_bytes for item in batch)
-            self._committed(batch, seqs)
+            try:
+                self._committed(batch, seqs)
+            except Exception:  # the rows are safe, and who was not told of them reads the log
+                logger.exception("A commit could not be told everyone")
             return
 
     def _committed(self, batch: list[_Pending], seqs: list[int | None]) -> None:

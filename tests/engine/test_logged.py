@@ -463,3 +463,18 @@ async def test_two_processes_over_one_log_end_equal(scene: Scene, clock: FakeClo
     await until(same(there.document, HELLO, typed(8, "x")))
     writer.cancel()
     await asyncio.gather(writer, return_exceptions=True)
+
+
+async def test_writer_goes_on_when_news_of_a_commit_can_not_be_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("a bug in who wanted to know")
+
+    room = await scene.open()
+    scene.replication.record(room, typed(1, "a"), None, fail)
+    await scene.replication.drain()
+    saved: list[bool] = []
+    scene.replication.record(room, typed(1, "b", 1), None, lambda: saved.append(True))
+    await until(lambda: saved)
+    assert "could not be told" in caplog.text
