@@ -13,6 +13,7 @@ from collections.abc import Callable
 import pycrdt
 
 from collab.engine.pairs import cuts_a_pair
+from collab.engine.values import with_values_of
 
 
 class CollectionError(Exception):
@@ -46,6 +47,8 @@ def run(task: Callable[[bytes], bytes], argument: bytes, cpu_s: int) -> bytes:
 def collect(update: bytes) -> bytes:
     """A whole document, which passed the gate, encoded again without what was deleted in it.
 
+    Its values are the bytes that came.
+
     Raises:
         CollectionError: the library is known to lose content of such a document.
     """
@@ -53,4 +56,4 @@ def collect(update: bytes) -> bytes:
         raise CollectionError("It holds a character that was cut in two.")
     document: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc()
     document.apply_update(update)
-    return document.get_update()
+    return with_values_of(update, document.get_update())

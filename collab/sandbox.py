@@ -20,7 +20,7 @@ from collab.engine.errors import CompactionBusyError, CompactionError
 from collab.engine.limits import MIB
 
 WORKERS = 1
-#: What one worker may take; its code alone takes some 100 MiB of address space.
+#: Address space of one worker; its code takes some 40 MiB of it.
 MEMORY_BYTES = 1024 * MIB
 DEADLINE_S = 20.0
 #: Beyond the deadline, what a worker may take to start or to be replaced.
@@ -37,8 +37,7 @@ CLOSED = "The sandbox is closed."
 class Sandbox:
     """See the module, and `engine.ports.Compactor`."""
 
-    def __init__(self, *, memory_bytes: int = MEMORY_BYTES, deadline_s: float = DEADLINE_S) -> None:
-        self._memory_bytes = memory_bytes
+    def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
         self._deadline_s = deadline_s
         self._pool: ProcessPool | None = None
         self._is_closed = False
@@ -109,7 +108,7 @@ class Sandbox:
                 max_workers=WORKERS,
                 max_tasks=MAX_TASKS,
                 initializer=collector.limit_worker,
-                initargs=(self._memory_bytes,),
+                initargs=(MEMORY_BYTES,),
                 context=multiprocessing.get_context("spawn"),
             )
         arguments = task, argument, int(self._deadline_s) + 1

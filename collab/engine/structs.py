@@ -263,6 +263,11 @@ def _byte(data: bytes, pos: int) -> int:
     return data[pos]
 
 
+def end_of_value(data: bytes, pos: int) -> int:
+    """Where the value at `pos`, in lib0's Any encoding, ends."""
+    return finish(_read_any(data, pos, 1))[1]
+
+
 def cut_struct(data: bytes, pos: int, client: int, clock: int, offset: int) -> bytes:
     """The struct at `pos`, already checked and starting at `clock`, without its first `offset` clocks.
 

@@ -55,6 +55,12 @@ async def test_worker_is_kept_for_the_next_task(sandbox: Sandbox) -> None:
     assert await pid_of(sandbox) == await pid_of(sandbox)
 
 
+async def test_worker_is_limited_in_memory_and_for_each_task_in_cpu_time(sandbox: Sandbox) -> None:
+    memory, core, cpu, used = json.loads(await sandbox.run(sandbox_tasks.limits, b""))
+    assert (memory, core) == (sandbox_module.MEMORY_BYTES, 0)
+    assert used < cpu <= used + 5
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [

@@ -16,7 +16,8 @@ from collab.engine.document import Document
 from collab.engine.errors import CompactionError
 from collab.engine.gate import parse_state_vector, parse_update
 from collab.engine.pairs import cuts_a_pair
-from tests.engine.builders import client, document_of, text, typed, update, values, var_uint
+from collab.engine.values import with_values_of
+from tests.engine.builders import client, document_of, text, typed, update, values, var_bytes, var_uint
 from tests.engine.yjs import Session, generate_sessions, read_documents, write_offline
 from tests.support.missing import skipping_what_is_missing
 
@@ -117,6 +118,34 @@ async def test_collected_documents_are_equal_in_yjs_for_those_who_come_back_with
         found += [[collected.encode()], [*before, offline, answer], [*before, collected.encode(), offline]]
     contents = [(reading.content, reading.pending) for reading in read_documents(expected)]
     assert [(reading.content, reading.pending) for reading in read_documents(found)] == contents
+
+
+def test_collect_leaves_values_as_they_were_written() -> None:
+    """pycrdt gives the keys of an object in another order each time."""
+    keys = b"".join(b"\x01" + bytes((letter,)) + b"\x7d\x01" for letter in b"zyxwvutsrqponm")
+    value, embed = b"\x76\x0e" + keys, b'{"z":1,"y":2,"x":3,"w":4,"v":5,"u":6}'
+    raw = update(
+        client(
+            7,
+            0,
+            values(value, b"\x7d\x00", value),
+            b"\x05\x01\x01t" + var_bytes(embed),
+            b"\xc6\x07\x03\x07\x03\x01k" + var_bytes(embed),
+        ),
+        deletes={7: [(1, 1)]},
+    )
+    collected = collector.collect(raw)
+    assert collected.count(value) == 2
+    assert collected.count(embed) == 2
+    assert b"\x7d\x00" not in collected
+
+
+def test_value_that_was_not_there_before_is_refused() -> None:
+    raw, other = update(client(7, 0, values(b"\x7d\x00"))), update(client(7, 0, text("x")))
+    with pytest.raises(KeyError):
+        with_values_of(other, raw)
+    with pytest.raises(KeyError):
+        with_values_of(update(client(7, 0, b"\x05\x01\x01t\x02{}")), raw)
 
 
 @pytest.mark.parametrize(

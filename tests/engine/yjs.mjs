@@ -128,7 +128,7 @@ const show = (item) => {
   if (item instanceof Y.XmlFragment) return item.toString()
   if (item instanceof Y.Array) return item.toArray().map(show)
   if (Array.isArray(item)) return item.map(show)
-  if (item !== null && typeof item === 'object') return Object.fromEntries(Object.keys(item).sort().map((k) => [k, show(item[k])]))
+  if (item !== null && typeof item === 'object') return Object.fromEntries(Object.keys(item).map((k) => [k, show(item[k])]))
   return item
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import time
 
@@ -42,8 +43,10 @@ def pid(argument: bytes) -> bytes:
     return str(os.getpid()).encode()
 
 
-def echo(argument: bytes) -> bytes:
-    return argument
+def limits(argument: bytes) -> bytes:
+    """The soft limits of memory, core dumps and CPU time, and the CPU time taken so far."""
+    names = (resource.RLIMIT_AS, resource.RLIMIT_CORE, resource.RLIMIT_CPU)
+    return json.dumps([*(resource.getrlimit(name)[0] for name in names), time.process_time()]).encode()
 
 
 def apply_sequence(argument: bytes) -> bytes:
