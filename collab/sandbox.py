@@ -12,6 +12,7 @@ import asyncio
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as DeadlineError
+from concurrent.futures.process import BrokenProcessPool
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -53,7 +54,7 @@ class Sandbox:
         """Do a task, a function of some module, in a worker. Cancelled, the worker is killed.
 
         Raises:
-            CompactionBusyError: too much waits.
+            CompactionBusyError: too much waits, or the sandbox broke before it came to this.
             CompactionError: it failed, took too much, or the sandbox is closed.
         """
         waiting_bytes = self._waiting_bytes + len(argument)
@@ -84,6 +85,8 @@ class Sandbox:
         if answer.cancelled():
             raise CompactionError(CLOSED)
         error = answer.exception()
+        if isinstance(error, BrokenProcessPool):  # a worker died while it had nothing to do
+            raise CompactionBusyError("The sandbox has to be started again.") from error
         if error is not None:
             raise CompactionError(self._reason(error)) from error
         return answer.result()
@@ -99,7 +102,7 @@ class Sandbox:
         return f"The sandbox failed: {type(error).__name__}."
 
     async def _schedule(self, task: Callable[[bytes], bytes], argument: bytes) -> ProcessFuture[bytes]:
-        if self._pool is not None and not self._pool.active:  # a worker died while it had nothing to do
+        if self._pool is not None and not self._pool.active:  # it broke
             await self._drop_pool()
         if self._is_closed:
             raise CompactionError(CLOSED)

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,18 @@ async def test_error_does_not_tell_what_the_document_holds(sandbox: Sandbox) -> 
     assert "secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
-async def test_worker_that_is_killed_while_it_works_is_replaced(sandbox: Sandbox) -> None:
+async def hanging(sandbox: Sandbox, flag: Path) -> asyncio.Task[bytes]:
+    """A task that has begun and never ends; `flag` is a file that is made then."""
+    working = asyncio.create_task(sandbox.run(sandbox_tasks.hang, bytes(flag)))
+    while not flag.exists():  # noqa: ASYNC110, ASYNC240  # another process makes it
+        await asyncio.sleep(0.01)
+    return working
+
+
+async def test_worker_that_is_killed_while_it_works_is_replaced(sandbox: Sandbox, tmp_path: Path) -> None:
     pid = await pid_of(sandbox)
-    working = asyncio.create_task(sandbox.run(sandbox_tasks.hang, b""))
+    working = await hanging(sandbox, tmp_path / "begun")
     next_one = asyncio.create_task(sandbox.collect(HELLO))
-    await asyncio.sleep(0.05)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(CompactionError, match="exit code -9"):
         await working
@@ -108,15 +116,16 @@ async def test_worker_that_is_killed_while_it_works_is_replaced(sandbox: Sandbox
 async def test_worker_that_is_killed_while_it_has_nothing_to_do_is_replaced(sandbox: Sandbox) -> None:
     pid = await pid_of(sandbox)
     os.kill(pid, signal.SIGKILL)
-    assert await is_gone(pid)
-    await asyncio.sleep(0.25)  # the pool looks after its workers ten times a second
-    assert await sandbox.collect(HELLO) == HELLO
+    answers: list[bytes] = []
+    while not answers:
+        with suppress(CompactionBusyError):  # nobody has noticed yet
+            answers.append(await sandbox.collect(HELLO))
+    assert answers == [HELLO]
 
 
-async def test_task_whose_caller_is_cancelled_is_ended(sandbox: Sandbox) -> None:
+async def test_task_whose_caller_is_cancelled_is_ended(sandbox: Sandbox, tmp_path: Path) -> None:
     pid = await pid_of(sandbox)
-    working = asyncio.create_task(sandbox.run(sandbox_tasks.hang, b""))
-    await asyncio.sleep(0.05)
+    working = await hanging(sandbox, tmp_path / "begun")
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     assert await is_gone(pid)
@@ -142,11 +151,12 @@ async def test_bytes_beyond_the_bound_are_told_not_now(
     assert isinstance(answers[1], CompactionBusyError)
 
 
-async def test_close_gives_up_what_runs_and_what_waits() -> None:
+async def test_close_gives_up_what_runs_and_what_waits(tmp_path: Path) -> None:
     sandbox = Sandbox()
     pid = await pid_of(sandbox)
-    tasks = [asyncio.create_task(sandbox.run(sandbox_tasks.hang, b"")) for _ in range(3)]
-    await asyncio.sleep(0.05)
+    tasks = [await hanging(sandbox, tmp_path / "begun")]
+    tasks += [asyncio.create_task(sandbox.collect(HELLO)) for _ in range(2)]
+    await asyncio.sleep(0)
     async with asyncio.timeout(2):
         await sandbox.close()
     for answer in await asyncio.gather(*tasks, return_exceptions=True):
