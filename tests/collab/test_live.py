@@ -17,7 +17,7 @@ from collab.engine.leases import REVOKED
 from collab.engine.ports import Grant
 from collab.engine.protocol import create_update_message
 from collab.engine.room import LiveRoom
-from collab.live import DRAINING, LiveEngine, get_engine, stop_engine
+from collab.live import DRAINING, HEAL_S, PEER_HEAL_S, LiveEngine, get_engine, stop_engine
 from collab.models import Room, RoomMember, StoredUpdate
 from collab.store import DatabaseLog, read_log
 from tests.engine.builders import document_of, typed
@@ -189,3 +189,7 @@ async def test_clock_of_the_machine_that_is_set_back_changes_nothing(
     await live.receive(member.connection, live_update)
     await until(lambda: live_update in member.line.frames)
     assert not member.connection.is_closed
+
+
+def test_timers_make_good_within_five_seconds_what_a_lost_message_would_have_brought() -> None:
+    assert max(HEAL_S, PEER_HEAL_S) < 5
