@@ -198,7 +198,7 @@ def test_terminal_sees_a_bar_that_is_gone_in_the_end() -> None:
 
 
 def test_elsewhere_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_rooms, "_LINE_EVERY", 2)
+    monkeypatch.setattr("collab.management.progress.LINE_EVERY", 2)
     for _ in range(5):
         make_room()
     err = StringIO()

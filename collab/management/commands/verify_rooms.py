@@ -10,20 +10,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
 from accounts.models import Organization
+from collab.management.progress import Progress
 from collab.mending import Mend, mend_room
 from collab.models import Room
 from collab.verification import Finding, RoomReport, verify_room
 
 #: Ids of rooms read at a time.
 _CHUNK = 500
-#: Where there is no terminal, a line tells of so many rooms.
-_LINE_EVERY = 1_000
-_BAR_WIDTH = 40
-_CLEAR_LINE = "\r\x1b[K"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,35 +80,6 @@ class _Summary:
         return "\n".join(lines)
 
 
-class _Progress:
-    """A bar on a terminal, else a line now and then; on stderr, so that it mixes with no result."""
-
-    def __init__(self, out: OutputWrapper, total: int) -> None:
-        self._out = out
-        self._total = max(total, 1)
-        self._done = 0
-
-    def advance(self) -> None:
-        self._done += 1
-        if self._out.isatty():
-            self._draw()
-        elif self._done % _LINE_EVERY == 0:
-            self._write(f"{self._done} of {self._total} rooms", "\n")
-
-    def clear(self) -> None:
-        if self._out.isatty():
-            self._write(_CLEAR_LINE)
-
-    def _draw(self) -> None:
-        share = min(self._done / self._total, 1.0)  # rooms may be made meanwhile
-        bar = "█" * round(share * _BAR_WIDTH)
-        self._write(f"{_CLEAR_LINE}{bar:░<{_BAR_WIDTH}} {share:4.0%}  {self._done} of {self._total} rooms")
-
-    def _write(self, text: str, ending: str = "") -> None:
-        self._out.write(text, style_func=str, ending=ending)
-        self._out.flush()
-
-
 class Command(BaseCommand):
     help = "Verify the log of every room, also while servers run. Exit status 1 if a room is damaged."
 
@@ -127,7 +95,7 @@ class Command(BaseCommand):
 
     def handle(self, *, repair: bool, **options: Any) -> None:
         rooms = _select_rooms(options["organization"], options["room"])
-        progress = _Progress(self.stderr, rooms.count())
+        progress = Progress(self.stderr, rooms.count(), "rooms")
         summary = _Summary()
         for room_id in _ids(rooms):
             progress.advance()
