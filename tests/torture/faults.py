@@ -52,6 +52,7 @@ class Faults:
 
     async def _end_process(self, server: Server, random: Random) -> None:
         await asyncio.sleep(random.uniform(0.2, 3.0))
+        self._memory.ended(server)
         if random.random() < 0.75:
             self.rounds["process killed (SIGKILL)"] += 1
             doomed = await self._scene.call("writersDoom", url=server.socket_url, share=DOOMED_SHARE)

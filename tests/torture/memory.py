@@ -33,17 +33,21 @@ class Memory:
         #: The process that grew most: what it held when it was warm, and later at most.
         self.worst_bytes = (0, 0)
 
+    def ended(self, server: Server) -> None:
+        """What the process does from here on, until it has started again, says nothing."""
+        self._started_at.pop(server.port, None)
+        self._warm_bytes.pop(server.port, None)
+
     def started(self, server: Server) -> None:
         """A process began a new life."""
         self._started_at[server.port] = time.monotonic()
-        self._warm_bytes.pop(server.port, None)
 
     async def watch(self) -> None:
         """Sample, for ever."""
         while True:
             await asyncio.sleep(INTERVAL_S)
             for server in self._servers:
-                if server.is_running():
+                if server.port in self._started_at and server.is_running():
                     self._sample(server)
 
     def _sample(self, server: Server) -> None:

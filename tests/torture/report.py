@@ -19,7 +19,9 @@ class Report:
     lost: int = 0
     unacknowledged: int = 0
     unacknowledged_saved: int = 0
-    rooms_apart: list[str] = field(default_factory=list)
+    #: How the clients of a room are that are not equal.
+    rooms_apart: dict[str, list[str]] = field(default_factory=dict)
+    rooms_waiting: int = 0
     level_after_s: float = 0.0
     closes: dict[str, int] = field(default_factory=dict)
     growth_bytes: int = 0
@@ -41,6 +43,7 @@ class Report:
             ("acknowledged and lost", str(self.lost)),
             ("never acknowledged, of these saved", f"{self.unacknowledged}, {self.unacknowledged_saved}"),
             ("rooms that diverged", str(len(self.rooms_apart))),
+            ("rooms that wait for what a dead client kept", str(self.rooms_waiting)),
             ("level after the last fault, s", f"{self.level_after_s:.1f}"),
             ("acknowledgement p50 / p95 / max, ms", quantiles),
             ("memory of the process that grew most, MiB", "{} warm, {} at most".format(*warm_and_worst)),

@@ -44,7 +44,9 @@ async def torture(options: Options, say: Say) -> Report:
         await faults.end_all()
         report.rounds = dict(faults.rounds)
         await _look(scene, report, say)
-    _judge(report)
+        _judge(report)
+        if report.violations:
+            say(f"The logs are kept in {scene.keep_logs()}")
     return report
 
 
@@ -87,7 +89,8 @@ async def _look(scene: Scene, report: Report, say: Say) -> None:
     report.violations += [f"{name} gave up, closed with {code}" for name, code in result["gaveUp"].items()]
     await scene.add_fresh_readers()
     apart = await scene.call("writersWaitLevel", timeout_s=LEVEL_S)
-    report.rooms_apart = sorted({*report.rooms_apart, *apart})
+    report.rooms_apart |= apart
+    report.rooms_waiting = len((await scene.call("writersStatus"))["waiting"])
     _read_logs(scene, report)
 
 
@@ -102,7 +105,8 @@ def _read_logs(scene: Scene, report: Report) -> None:
 
 
 def _judge(report: Report) -> None:
-    report.violations += [f"room {room}: its clients are not equal" for room in report.rooms_apart]
+    for room, clients in report.rooms_apart.items():
+        report.violations.append("\n  ".join([f"room {room}: its clients are not equal", *clients]))
     if report.growth_bytes > report.options.growth_mib * MIB:
         report.violations.append(f"a process grew by {report.growth_bytes / MIB:.0f} MiB")
     if not report.took_ms:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -76,6 +78,13 @@ class Scene:
     async def call(self, command: str, **arguments: Any) -> Any:
         """One command to the clients, see `writers.mjs`."""
         return await self.node.call(command, **{"timeout_s": PATIENCE_S, **arguments})
+
+    def keep_logs(self) -> Path:
+        """Where the logs of the servers still are after the end."""
+        kept = Path(tempfile.mkdtemp(prefix="gatehouse-torture-logs-"))
+        for server in self.servers:
+            shutil.copy(server.log, kept)
+        return kept
 
     async def start_again(self, server: Server) -> None:
         """Start a process as its supervisor would: again and again, while the database is away.

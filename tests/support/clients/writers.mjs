@@ -182,8 +182,13 @@ class Writer {
     return new Writer({ ...options, name: `${name}'`, first: (at + 1) % urls.length })
   }
 
+  /**
+   * The same content, and both or none wait for something: who dies in the middle of a connect may have
+   * sent later updates and not the one before, which nobody can show then.
+   */
   isLevelWith (other) {
-    return !isWaitingForMore(this.doc) && Y.equalSnapshots(Y.snapshot(this.doc), Y.snapshot(other.doc))
+    const isWaiting = isWaitingForMore(this.doc)
+    return isWaiting === isWaitingForMore(other.doc) && Y.equalSnapshots(Y.snapshot(this.doc), Y.snapshot(other.doc))
   }
 }
 
@@ -199,6 +204,33 @@ const roomsApart = () =>
   [...byRoom(living())]
     .filter(([, group]) => !group.every((writer) => writer.provider.synced && writer.isLevelWith(group[0])))
     .map(([room]) => room)
+
+/** How a writer differs from all of its room together. */
+const describe = (writer, known) => {
+  const { doc, provider, name, url } = writer
+  const lacks = [...known].filter(([client, clock]) => Y.getState(doc.store, client) < clock)
+  return {
+    name,
+    url,
+    connected: provider.wsconnected,
+    synced: provider.synced,
+    waiting: { structs: doc.store.pendingStructs !== null, deletions: doc.store.pendingDs !== null },
+    lacks: Object.fromEntries(lacks.map(([client, clock]) => [client, `${Y.getState(doc.store, client)} of ${clock}`])),
+    outstanding: writer.outstanding.length,
+    client: doc.clientID
+  }
+}
+
+const describeRoom = (room) => {
+  const group = living().filter((writer) => writer.room === room)
+  const known = new Map()
+  for (const { doc } of group) {
+    for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
+      known.set(client, Math.max(clock, known.get(client) ?? 0))
+    }
+  }
+  return group.map((writer) => JSON.stringify(describe(writer, known)))
+}
 
 export const writerCommands = {
   /** `writers`: `[{name, urls, first, room, params, meanMs}]`; `meanMs` 0 only reads. */
@@ -236,6 +268,7 @@ export const writerCommands = {
       acknowledged: written - outstanding,
       writers: writers.length,
       living: living().length,
+      waiting: [...byRoom(living().filter(({ doc }) => isWaitingForMore(doc))).keys()],
       connected: living().filter(({ provider }) => provider.wsconnected).length
     }
   },
@@ -250,14 +283,14 @@ export const writerCommands = {
     for (const writer of writers) writer.stop()
   },
 
-  /** Until all that live are synced and those of each room are equal; the names of rooms that are not. */
+  /** Until all that live are synced and those of each room are equal; `{room: [how its clients are]}` of the others. */
   async writersWaitLevel ({ timeoutMs }) {
     try {
       await until(() => roomsApart().length === 0, timeoutMs, () => '')
     } catch {
-      return roomsApart()
+      return Object.fromEntries(roomsApart().map((room) => [room, describeRoom(room)]))
     }
-    return []
+    return {}
   },
 
   /** Acknowledged updates (hex) by room, times in ms, why providers were closed and which gave up. */
