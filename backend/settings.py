@@ -69,8 +69,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # Every HTTP request runs in a thread of its own: without a pool it would connect each time. Between two
-    # attempts to connect it waits twice as long each time; given up early, a new request begins at once.
-    POOL = {"min_size": 1, "max_size": 20, "timeout": 5, "reconnect_timeout": 2}
+    # attempts to connect the pool waits twice as long each time, up to `reconnect_timeout`: as long as anyone
+    # waits for a connection (`timeout`), so that the next who asks begins anew and nobody waits in vain.
+    POOL = {"min_size": 1, "max_size": 20, "timeout": 5, "reconnect_timeout": 5}
     DATABASES["default"]["OPTIONS"] = {"pool": POOL}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
