@@ -18,7 +18,7 @@ from uuid import UUID
 
 from collab.engine.compaction import Compaction, Snapshot, catch_up
 from collab.engine.document import Document
-from collab.engine.errors import ForbiddenError, UnavailableError
+from collab.engine.errors import ForbiddenError, MalformedError, UnavailableError
 from collab.engine.gate import parse_update, parse_update_in_slices
 from collab.engine.limits import MIB, Limits
 from collab.engine.ports import CommittedRows, Compactor, Log, NewRow, Publish, RelayMessage
@@ -119,7 +119,7 @@ class LoggedReplication:
 
         Raises:
             ForbiddenError: the room does not exist any more.
-            UnavailableError: the log does not answer; a room never starts empty instead.
+            UnavailableError: the log does not answer, or is damaged; a room never starts empty instead.
         """
         position = self._positions[room.name] = _Position()
         try:
@@ -287,8 +287,11 @@ class LoggedReplication:
         part = await self._log.read(room.name, position.seq)
         if part is None:
             raise ForbiddenError(GONE)
-        for data in part.updates:
-            room.absorb(await parse_update_in_slices(data))
+        try:
+            for data in part.updates:
+                room.absorb(await parse_update_in_slices(data))
+        except MalformedError as error:  # not the client's fault, so not told as one
+            raise UnavailableError(f"The log of the room is damaged: {error}") from error
         position.rows += part.rows
         position.jump(part.seq)
 

@@ -272,6 +272,12 @@ async def test_open_that_fails_leaves_nothing_behind(scene: Scene) -> None:
     await scene.replication.open(room)
 
 
+async def test_open_of_a_damaged_log_is_unavailable_and_no_fault_of_the_client(scene: Scene) -> None:
+    await MemoryLog.append(scene.log, [NewRow("room", b"no update")])
+    with pytest.raises(UnavailableError, match="damaged"):
+        await scene.replication.open(scene.make())
+
+
 async def test_rows_that_are_published_while_the_room_is_read_are_not_missed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
