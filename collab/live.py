@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -124,9 +124,7 @@ class LiveEngine:
         await self.stored.close(error)
         await self._logged.finish()
         await self.unstored.close(error)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await asyncio.to_thread(self._log.close)
         await asyncio.to_thread(self.access.close)
 
@@ -149,6 +147,15 @@ async def stop_engine() -> None:
     engine = _engines.pop(asyncio.get_running_loop(), None)
     if engine is not None:
         await engine.stop()
+
+
+async def end_tasks(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel, and again until each has ended: a channel layer's `receive` may swallow one."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1)
 
 
 async def _every(interval_s: float, call: Callable[[], Awaitable[None]]) -> None:

@@ -24,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # A slow hash is what production wants; a test would spend most of its time in it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A pool opens connections behind one's back, and a database with connections can't be dropped.
+    settings.DATABASES["default"].get("OPTIONS", {}).pop("pool", None)
     # In a file, because threads share it; of its own, because another run may be under way.
     directory = config.stash[DATABASE_DIRECTORY] = TemporaryDirectory(prefix="gatehouse-tests-")
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = (

@@ -1,5 +1,6 @@
 """A live engine for each test that needs one, and no connection left behind."""
 
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,7 @@ from collab.live import LiveEngine, get_engine, stop_engine
 async def engine() -> AsyncIterator[LiveEngine]:
     yield get_engine()
     await stop_engine()
+    gc.collect()  # here, on the thread that y-py's documents were made on and must be dropped on
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from collab.engine.ports import (
     Relay,
     RelayMessage,
 )
-from collab.live import LiveEngine
+from collab.live import LiveEngine, end_tasks
 from collab.models import Room
 from collab.relay import LayerRelay, group_name, publish_access_change
 from tests.support.redis import RedisServer
@@ -88,9 +88,7 @@ async def relays(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Relay, R
     await hears(one, two)
     await hears(two, one)
     yield one, two
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_tasks(tasks)
     for layer in layers:
         if isinstance(layer, RedisLayer):
             await layer.flush()
@@ -164,9 +162,7 @@ async def test_rooms_of_the_same_name_in_two_namespaces_do_not_meet() -> None:
     await one.in_namespace("stored").publish(PresenceQuestion(ROOM))
     assert await stored.next() == PresenceQuestion(ROOM)
     assert unstored.is_empty()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_tasks(tasks)
 
 
 async def test_message_that_makes_no_sense_is_logged_and_the_next_one_heard(
@@ -182,9 +178,7 @@ async def test_message_that_makes_no_sense_is_logged_and_the_next_one_heard(
     await other.in_namespace("tests").publish(PresenceQuestion(ROOM))
     await heard.next()
     assert "could not be handled" in caplog.text
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_tasks(tasks)
 
 
 async def test_layer_that_fails_is_done_without(caplog: pytest.LogCaptureFixture) -> None:
@@ -253,9 +247,7 @@ async def test_layer_that_forgot_its_groups_is_subscribed_to_again(
         while "passes messages on again" not in caplog.text:  # noqa: ASYNC110  # the probe is a timer's
             await asyncio.sleep(0.05)
     assert any("a message of this process to itself did not arrive" in line for line in caplog.messages)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_tasks(tasks)
     for layer in layers:
         await layer.close_pools()
 

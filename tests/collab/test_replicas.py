@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ def room() -> Iterator[LiveRoom]:
     room = a_room()
     yield room
     room.end()
+    gc.collect()
 
 
 async def test_replica_follows_what_the_room_takes_in(room: LiveRoom) -> None:
