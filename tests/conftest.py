@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
+from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
 from tests.support.missing import skipping_what_is_missing, summary_lines
@@ -68,3 +70,22 @@ def node(node_process: Node) -> Iterator[Node]:
     """The process of the real clients; every client is gone after the test."""
     yield node_process
     node_process.reset()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """As in pytest-django; at the end nobody may keep the database from being dropped."""
+    yield
+    if connection.vendor == "postgresql":
+        known = connection.settings_dict
+        with psycopg.connect(
+            host=known["HOST"],
+            port=known["PORT"] or None,
+            user=known["USER"],
+            password=known["PASSWORD"],
+            dbname="postgres",
+            autocommit=True,
+        ) as server:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [known["NAME"]]
+            )
