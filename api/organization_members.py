@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import selectors
-from accounts import services as accounts
 from accounts.models import OrganizationMember, OrganizationRole
+from accounts.services import organizations
 from api.serializers import BodySerializer, EmailField, RoleField
 from api.users import UserSerializer
 from api.views import ApiViewSet
-from collab import services as collab
+from collab.services.organizations import remove_organization_member
 
 
 class OrganizationMemberSerializer(serializers.ModelSerializer):
@@ -47,7 +47,9 @@ class OrganizationMemberViewSet(ApiViewSet):
     def create(self, request: Request, organization_id: UUID) -> Response:
         """Add the account with this e-mail address: owners and admins; a new owner, owners."""
         body = self.body(NewOrganizationMemberSerializer)
-        member = accounts.add_organization_member(actor=self.caller, organization_id=organization_id, **body)
+        member = organizations.add_organization_member(
+            actor=self.caller, organization_id=organization_id, **body
+        )
         return self.one(member, status=201)
 
     def retrieve(self, request: Request, organization_id: UUID, member_id: UUID) -> Response:
@@ -59,14 +61,12 @@ class OrganizationMemberViewSet(ApiViewSet):
         """Change the role: owners and admins; to or from owner, owners."""
         body = self.body(OrganizationMemberRoleSerializer)
         return self.one(
-            accounts.change_organization_member_role(
+            organizations.change_organization_member_role(
                 actor=self.caller, organization_id=organization_id, member_id=member_id, **body
             )
         )
 
     def destroy(self, request: Request, organization_id: UUID, member_id: UUID) -> Response:
         """Remove them from the organization and from all its rooms."""
-        collab.remove_organization_member(
-            actor=self.caller, organization_id=organization_id, member_id=member_id
-        )
+        remove_organization_member(actor=self.caller, organization_id=organization_id, member_id=member_id)
         return Response(status=204)

@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import selectors
-from accounts import services as accounts
 from accounts.models import Organization, OrganizationRole
+from accounts.services import organizations
 from api.serializers import BodySerializer
 from api.views import ApiViewSet
-from collab import services as collab
+from collab.services.organizations import delete_organization
 
 
 class OrganizationSerializer(serializers.ModelSerializer):
@@ -43,7 +43,7 @@ class OrganizationViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Make an organization; the caller becomes its owner."""
         body = self.body(OrganizationBodySerializer)
-        organization = accounts.create_organization(owner=self.caller, **body)
+        organization = organizations.create_organization(owner=self.caller, **body)
         return self._current(organization.pk, status=201)
 
     def retrieve(self, request: Request, organization_id: UUID) -> Response:
@@ -55,12 +55,12 @@ class OrganizationViewSet(ApiViewSet):
         """Change the name: owners and admins."""
         body = self.body(OrganizationBodySerializer)
         return self.one(
-            accounts.rename_organization(actor=self.caller, organization_id=organization_id, **body)
+            organizations.rename_organization(actor=self.caller, organization_id=organization_id, **body)
         )
 
     def destroy(self, request: Request, organization_id: UUID) -> Response:
         """Delete it with all its rooms, for good: owners."""
-        collab.delete_organization(actor=self.caller, organization_id=organization_id)
+        delete_organization(actor=self.caller, organization_id=organization_id)
         return Response(status=204)
 
     def _current(self, organization_id: UUID, *, status: int = 200) -> Response:

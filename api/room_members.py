@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from api.serializers import BodySerializer, EmailField, RoleField
 from api.users import UserSerializer
 from api.views import ApiViewSet
-from collab import selectors, services
+from collab import selectors
 from collab.models import RoomMember, RoomRole
+from collab.services import members
 
 
 class RoomMemberSerializer(serializers.ModelSerializer):
@@ -54,7 +55,7 @@ class RoomMemberViewSet(ApiViewSet):
     def create(self, request: Request, room_id: UUID) -> Response:
         """Share the room with someone who has an account: needs `share`."""
         body = self.body(NewRoomMemberSerializer)
-        member = services.add_room_member(
+        member = members.add_room_member(
             actor=self.caller,
             room_id=room_id,
             email=body.get("email"),
@@ -72,10 +73,10 @@ class RoomMemberViewSet(ApiViewSet):
         """Change the role: needs `share`."""
         body = self.body(RoomMemberRoleSerializer)
         return self.one(
-            services.change_room_member_role(actor=self.caller, room_id=room_id, member_id=member_id, **body)
+            members.change_room_member_role(actor=self.caller, room_id=room_id, member_id=member_id, **body)
         )
 
     def destroy(self, request: Request, room_id: UUID, member_id: UUID) -> Response:
         """Revoke: needs `share`."""
-        services.remove_room_member(actor=self.caller, room_id=room_id, member_id=member_id)
+        members.remove_room_member(actor=self.caller, room_id=room_id, member_id=member_id)
         return Response(status=204)

@@ -13,9 +13,10 @@ from rest_framework.response import Response
 
 from api.serializers import BodySerializer, RoleField
 from api.views import ApiViewSet
-from collab import selectors, services
+from collab import selectors
 from collab.models import ORGANIZATION_WIDE_ROLES, Room, RoomRole
 from collab.policies import access_for
+from collab.services import rooms
 
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
 
@@ -96,9 +97,7 @@ class RoomViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Make a room in an organization that the caller is a member of, and not a guest."""
         body = self.body(NewRoomSerializer)
-        room = services.create_room(
-            actor=self.caller, organization_id=body["organization"], name=body["name"]
-        )
+        room = rooms.create_room(actor=self.caller, organization_id=body["organization"], name=body["name"])
         return self.one(selectors.access_room(self.caller, room.pk), status=201)
 
     def retrieve(self, request: Request, room_id: UUID) -> Response:
@@ -108,15 +107,15 @@ class RoomViewSet(ApiViewSet):
     @extend_schema(request=RoomChangesSerializer)
     def partial_update(self, request: Request, room_id: UUID) -> Response:
         """Change the name, or the role of the organization's members: needs `manage`."""
-        changes = cast("services.RoomChanges", self.body(RoomChangesSerializer))
-        return self.one(services.update_room(actor=self.caller, room_id=room_id, **changes))
+        changes = cast("rooms.RoomChanges", self.body(RoomChangesSerializer))
+        return self.one(rooms.update_room(actor=self.caller, room_id=room_id, **changes))
 
     def destroy(self, request: Request, room_id: UUID) -> Response:
         """Put it in the trash: needs `delete`."""
-        services.trash_room(actor=self.caller, room_id=room_id)
+        rooms.trash_room(actor=self.caller, room_id=room_id)
         return Response(status=204)
 
     @extend_schema(request=None)
     def restore(self, request: Request, room_id: UUID) -> Response:
         """Take it out of the trash: needs `delete`."""
-        return self.one(services.restore_room(actor=self.caller, room_id=room_id))
+        return self.one(rooms.restore_room(actor=self.caller, room_id=room_id))

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import services
 from accounts.models import User
+from accounts.services import users
 from api.serializers import BodySerializer, EmailField
 from api.views import ApiViewSet
 
@@ -40,7 +40,7 @@ class RegistrationViewSet(ApiViewSet):
     @extend_schema(request=RegistrationSerializer, responses={201: UserSerializer}, tags=["auth"])
     def create(self, request: Request) -> Response:
         """Make an account, and an organization of its own."""
-        return self.one(services.register_user(**self.body(RegistrationSerializer)), status=201)
+        return self.one(users.register_user(**self.body(RegistrationSerializer)), status=201)
 
 
 class OwnUserViewSet(ApiViewSet):
@@ -54,4 +54,4 @@ class OwnUserViewSet(ApiViewSet):
     @extend_schema(operation_id="users_me_update", request=ProfileSerializer)
     def partial_update(self, request: Request) -> Response:
         """Change one's own name."""
-        return self.one(services.rename_user(user=self.caller, **self.body(ProfileSerializer)))
+        return self.one(users.rename_user(user=self.caller, **self.body(ProfileSerializer)))

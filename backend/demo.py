@@ -8,12 +8,13 @@ from typing import Any
 import pycrdt
 from django.db import transaction
 
-from accounts import services as accounts
 from accounts.models import OrganizationRole, User
-from collab import services as rooms
+from accounts.services.organizations import add_organization_member, create_organization
 from collab.engine.gate import parse_update
 from collab.engine.ports import NewRow
 from collab.models import Room, RoomRole
+from collab.services.members import add_room_member
+from collab.services.rooms import create_room, update_room
 from collab.store import append_rows
 
 PASSWORD = "gatehouse-demo"  # noqa: S105 - printed at the start; never loaded in production
@@ -47,17 +48,17 @@ def load_demo() -> Room:
     ada, ben, cleo, dan = (_make_user(person) for person in PEOPLE)
     User.objects.filter(pk=ada.pk).update(is_staff=True, is_superuser=True)
 
-    press = accounts.create_organization(owner=ada, name=PRESS)
+    press = create_organization(owner=ada, name=PRESS)
     for person, role in ((ben, OrganizationRole.MEMBER), (cleo, OrganizationRole.GUEST)):
-        accounts.add_organization_member(actor=ada, organization_id=press.pk, email=person.email, role=role)
-    launch = rooms.create_room(actor=ada, organization_id=press.pk, name=LAUNCH_NOTES)
-    rooms.add_room_member(actor=ada, room_id=launch.pk, role=RoomRole.EDITOR, user_id=ben.pk)
-    rooms.add_room_member(actor=ada, room_id=launch.pk, role=RoomRole.VIEWER, user_id=cleo.pk)
-    style = rooms.create_room(actor=ada, organization_id=press.pk, name="House style")
-    rooms.update_room(actor=ada, room_id=style.pk, organization_role=RoomRole.VIEWER)
+        add_organization_member(actor=ada, organization_id=press.pk, email=person.email, role=role)
+    launch = create_room(actor=ada, organization_id=press.pk, name=LAUNCH_NOTES)
+    add_room_member(actor=ada, room_id=launch.pk, role=RoomRole.EDITOR, user_id=ben.pk)
+    add_room_member(actor=ada, room_id=launch.pk, role=RoomRole.VIEWER, user_id=cleo.pk)
+    style = create_room(actor=ada, organization_id=press.pk, name="House style")
+    update_room(actor=ada, room_id=style.pk, organization_role=RoomRole.VIEWER)
 
-    labs = accounts.create_organization(owner=dan, name=LABS)
-    rooms.create_room(actor=dan, organization_id=labs.pk, name="Tide table")
+    labs = create_organization(owner=dan, name=LABS)
+    create_room(actor=dan, organization_id=labs.pk, name="Tide table")
 
     update = launch_notes()
     parse_update(update)

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from accounts import services
 from accounts.errors import (
     AlreadyMemberError,
     EmailTakenError,
@@ -18,6 +17,7 @@ from accounts.errors import (
     UnknownUserError,
 )
 from accounts.models import Organization, OrganizationMember, OrganizationRole, User
+from accounts.services import organizations, users
 from accounts.signals import access_changed
 from tests.factories import (
     add_to_organization,
@@ -40,20 +40,20 @@ def epoch_of(row: User | Organization) -> int:
 def test_register_user_with_a_taken_address_in_another_case_raises_and_leaves_nothing() -> None:
     make_user(email="ada@example.com")
     with pytest.raises(EmailTakenError):
-        services.register_user(email="ADA@example.com", password=PASSWORD, name="Ada")
+        users.register_user(email="ADA@example.com", password=PASSWORD, name="Ada")
     assert User.objects.count() == 1
     assert not Organization.objects.exists()
 
 
 def test_register_user_with_a_weak_password_raises_for_that_field() -> None:
     with pytest.raises(InvalidError) as error:
-        services.register_user(email="ada@example.com", password="12345", name="Ada")
+        users.register_user(email="ada@example.com", password="12345", name="Ada")
     assert list(error.value.fields) == ["password"]
     assert not User.objects.exists()
 
 
 def test_register_user_makes_an_organization_of_which_they_are_owner() -> None:
-    user = services.register_user(email="Ada@Example.com", password=PASSWORD, name="Ada")
+    user = users.register_user(email="Ada@Example.com", password=PASSWORD, name="Ada")
     membership = OrganizationMember.objects.get()
     assert (membership.user, membership.role, membership.organization.name) == (user, OWNER, "Ada")
     assert user.email == "ada@example.com"
@@ -65,13 +65,13 @@ def test_rename_organization_by_less_than_an_admin_raises(role: str) -> None:
     user = make_user()
     organization = make_organization(**{role: user})
     with pytest.raises(PermissionDeniedError):
-        services.rename_organization(actor=user, organization_id=organization.pk, name="New")
+        organizations.rename_organization(actor=user, organization_id=organization.pk, name="New")
 
 
 def test_rename_organization_by_an_admin_changes_the_name_and_no_epoch() -> None:
     admin = make_user()
     organization = make_organization(admin=admin)
-    services.rename_organization(actor=admin, organization_id=organization.pk, name="New")
+    organizations.rename_organization(actor=admin, organization_id=organization.pk, name="New")
     organization.refresh_from_db()
     assert (organization.name, organization.access_epoch) == ("New", 0)
 
@@ -81,7 +81,7 @@ def test_delete_organization_by_less_than_an_owner_raises(role: str) -> None:
     user = make_user()
     organization = make_organization(**{role: user})
     with pytest.raises(PermissionDeniedError):
-        services.delete_organization(actor=user, organization_id=organization.pk)
+        organizations.delete_organization(actor=user, organization_id=organization.pk)
 
 
 def test_delete_organization_by_its_owner_deletes_and_announces(
@@ -90,7 +90,7 @@ def test_delete_organization_by_its_owner_deletes_and_announces(
     owner = make_user()
     organization = make_organization(owner=owner)
     with recorded_access_changes(django_capture_on_commit_callbacks) as changes:
-        services.delete_organization(actor=owner, organization_id=organization.pk)
+        organizations.delete_organization(actor=owner, organization_id=organization.pk)
     assert not Organization.objects.exists()
     assert changes == [(Organization, organization.pk)]
 
@@ -100,7 +100,7 @@ def test_add_member_by_less_than_an_admin_raises(role: str) -> None:
     user, other = make_user(), make_user()
     organization = make_organization(**{role: user})
     with pytest.raises(PermissionDeniedError):
-        services.add_organization_member(
+        organizations.add_organization_member(
             actor=user, organization_id=organization.pk, email=other.email, role=GUEST
         )
 
@@ -108,7 +108,7 @@ def test_add_member_by_less_than_an_admin_raises(role: str) -> None:
 def test_add_member_by_a_stranger_raises_not_found() -> None:
     organization = make_organization(owner=make_user())
     with pytest.raises(NotFoundError):
-        services.add_organization_member(
+        organizations.add_organization_member(
             actor=make_user(), organization_id=organization.pk, email="x@example.com", role=GUEST
         )
 
@@ -117,7 +117,7 @@ def test_add_owner_by_an_admin_raises() -> None:
     admin, other = make_user(), make_user()
     organization = make_organization(admin=admin)
     with pytest.raises(PermissionDeniedError):
-        services.add_organization_member(
+        organizations.add_organization_member(
             actor=admin, organization_id=organization.pk, email=other.email, role=OWNER
         )
 
@@ -126,7 +126,7 @@ def test_add_member_without_an_account_raises() -> None:
     owner = make_user()
     organization = make_organization(owner=owner)
     with pytest.raises(UnknownUserError):
-        services.add_organization_member(
+        organizations.add_organization_member(
             actor=owner, organization_id=organization.pk, email="nobody@example.com", role=MEMBER
         )
 
@@ -135,7 +135,7 @@ def test_add_member_twice_raises_and_keeps_the_role() -> None:
     owner, other = make_user(), make_user()
     organization = make_organization(owner=owner, member=other)
     with pytest.raises(AlreadyMemberError):
-        services.add_organization_member(
+        organizations.add_organization_member(
             actor=owner, organization_id=organization.pk, email=other.email, role=ADMIN
         )
     assert organization.members.get(user=other).role == MEMBER
@@ -145,7 +145,7 @@ def test_add_member_announces_the_user(django_capture_on_commit_callbacks) -> No
     owner, other = make_user(), make_user()
     organization = make_organization(owner=owner)
     with recorded_access_changes(django_capture_on_commit_callbacks) as changes:
-        member = services.add_organization_member(
+        member = organizations.add_organization_member(
             actor=owner, organization_id=organization.pk, email=other.email.upper(), role=ADMIN
         )
     assert (member.user, member.role) == (other, ADMIN)
@@ -156,7 +156,7 @@ def test_change_role_of_an_unknown_member_raises_not_found() -> None:
     owner = make_user()
     organization = make_organization(owner=owner)
     with pytest.raises(NotFoundError):
-        services.change_organization_member_role(
+        organizations.change_organization_member_role(
             actor=owner, organization_id=organization.pk, member_id=uuid4(), role=MEMBER
         )
 
@@ -166,7 +166,7 @@ def test_change_role_of_a_member_of_another_organization_raises_not_found() -> N
     organization = make_organization(owner=owner)
     foreign = add_to_organization(make_organization(), make_user(), MEMBER)
     with pytest.raises(NotFoundError):
-        services.change_organization_member_role(
+        organizations.change_organization_member_role(
             actor=owner, organization_id=organization.pk, member_id=foreign.pk, role=GUEST
         )
 
@@ -179,7 +179,7 @@ def test_change_role_from_or_to_owner_by_an_admin_raises(
     organization = make_organization(owner=make_user(), admin=admin)
     member = add_to_organization(organization, make_user(), old)
     with pytest.raises(PermissionDeniedError):
-        services.change_organization_member_role(
+        organizations.change_organization_member_role(
             actor=admin, organization_id=organization.pk, member_id=member.pk, role=new
         )
 
@@ -188,7 +188,7 @@ def test_change_role_of_the_last_owner_raises() -> None:
     owner = make_user()
     organization = make_organization(owner=owner)
     with pytest.raises(LastOwnerError):
-        services.change_organization_member_role(
+        organizations.change_organization_member_role(
             actor=owner, organization_id=organization.pk, member_id=organization.members.get().pk, role=ADMIN
         )
 
@@ -198,7 +198,7 @@ def test_change_role_of_the_last_owner_who_is_active_raises() -> None:
     organization = make_organization(owner=owner)
     add_to_organization(organization, make_user(is_active=False), OWNER)
     with pytest.raises(LastOwnerError):
-        services.change_organization_member_role(
+        organizations.change_organization_member_role(
             actor=owner,
             organization_id=organization.pk,
             member_id=organization.members.get(user=owner).pk,
@@ -211,7 +211,7 @@ def test_change_role_announces_the_user(django_capture_on_commit_callbacks) -> N
     organization = make_organization(admin=admin)
     member = add_to_organization(organization, other, MEMBER)
     with recorded_access_changes(django_capture_on_commit_callbacks) as changes:
-        services.change_organization_member_role(
+        organizations.change_organization_member_role(
             actor=admin, organization_id=organization.pk, member_id=member.pk, role=GUEST
         )
     member.refresh_from_db()
@@ -223,14 +223,16 @@ def test_remove_owner_by_an_admin_raises() -> None:
     organization = make_organization(owner=make_user(), admin=admin)
     owner = add_to_organization(organization, make_user(), OWNER)
     with pytest.raises(PermissionDeniedError):
-        services.remove_organization_member(actor=admin, organization_id=organization.pk, member_id=owner.pk)
+        organizations.remove_organization_member(
+            actor=admin, organization_id=organization.pk, member_id=owner.pk
+        )
 
 
 def test_remove_the_last_owner_raises() -> None:
     owner = make_user()
     organization = make_organization(owner=owner)
     with pytest.raises(LastOwnerError):
-        services.remove_organization_member(
+        organizations.remove_organization_member(
             actor=owner, organization_id=organization.pk, member_id=organization.members.get().pk
         )
 
@@ -240,7 +242,7 @@ def test_remove_member_announces_the_user(django_capture_on_commit_callbacks) ->
     organization = make_organization(admin=admin)
     member = add_to_organization(organization, other, MEMBER)
     with recorded_access_changes(django_capture_on_commit_callbacks) as changes:
-        removed = services.remove_organization_member(
+        removed = organizations.remove_organization_member(
             actor=admin, organization_id=organization.pk, member_id=member.pk
         )
     assert (removed, changes, epoch_of(other)) == (other.pk, [(User, other.pk)], 1)
@@ -258,7 +260,7 @@ def test_announcement_whose_receiver_fails_does_not_fail_the_service(
     access_changed.connect(fail)
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            services.add_organization_member(
+            organizations.add_organization_member(
                 actor=owner, organization_id=organization.pk, email=other.email, role=MEMBER
             )
     finally:
@@ -272,7 +274,7 @@ def test_remove_each_other_by_two_owners_at_once_leaves_one() -> None:
     one, two = make_user(), make_user()
     organization = make_organization()
     members = [add_to_organization(organization, user, OWNER) for user in (one, two)]
-    remove = partial(services.remove_organization_member, organization_id=organization.pk)
+    remove = partial(organizations.remove_organization_member, organization_id=organization.pk)
     results = run_together(
         partial(remove, actor=one, member_id=members[1].pk),
         partial(remove, actor=two, member_id=members[0].pk),
@@ -287,7 +289,7 @@ def test_remove_oneself_by_two_owners_at_once_leaves_one() -> None:
     one, two = make_user(), make_user()
     organization = make_organization()
     members = [add_to_organization(organization, user, OWNER) for user in (one, two)]
-    remove = partial(services.remove_organization_member, organization_id=organization.pk)
+    remove = partial(organizations.remove_organization_member, organization_id=organization.pk)
     results = run_together(
         partial(remove, actor=one, member_id=members[0].pk),
         partial(remove, actor=two, member_id=members[1].pk),
@@ -298,7 +300,7 @@ def test_remove_oneself_by_two_owners_at_once_leaves_one() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_register_user_twice_at_once_makes_one_account() -> None:
-    register = partial(services.register_user, password=PASSWORD, name="Ada")
+    register = partial(users.register_user, password=PASSWORD, name="Ada")
     results = run_together(
         partial(register, email="ada@example.com"), partial(register, email="Ada@Example.com")
     )

@@ -11,10 +11,10 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from accounts.models import User
-from collab import services
 from collab.access import DatabaseAccess
 from collab.engine.errors import UnavailableError
 from collab.models import Room, RoomMember
+from collab.services import members, rooms
 from tests.factories import make_room, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,7 +63,7 @@ async def test_lowered_role_moves_an_epoch_of_the_grant(access: DatabaseAccess) 
     grant = await access.resolve(editor.pk, str(room.pk))
     assert grant is not None
     member = await RoomMember.objects.aget(room=room, user=editor)
-    await sync_to_async(services.change_room_member_role)(
+    await sync_to_async(members.change_room_member_role)(
         actor=owner, room_id=room.pk, member_id=member.pk, role="viewer"
     )
     assert await access.current_epochs(grant.epochs) != grant.epochs
@@ -72,7 +72,7 @@ async def test_lowered_role_moves_an_epoch_of_the_grant(access: DatabaseAccess) 
 async def test_trashed_room_and_deactivated_user_have_no_epoch(access: DatabaseAccess) -> None:
     room, owner, editor, _ = await shared_room()
     await User.objects.filter(pk=editor.pk).aupdate(is_active=False)
-    await sync_to_async(services.trash_room)(actor=owner, room_id=room.pk)
+    await sync_to_async(rooms.trash_room)(actor=owner, room_id=room.pk)
     assert await access.current_epochs([room.pk, editor.pk, owner.pk]) == {
         owner.pk: (await User.objects.aget(pk=owner.pk)).access_epoch
     }

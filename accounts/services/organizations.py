@@ -1,4 +1,4 @@
-"""Writing accounts: each function is one transaction, authorizes, writes, and announces on commit.
+"""Organizations and their members.
 
 Whoever changes memberships of an organization first locks its row, so that the caller's own role and
 the number of owners, which decide what is allowed, can't move before the change is committed.
@@ -9,53 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.epochs import announce_access_change, raise_access_epoch
-from accounts.errors import (
-    AlreadyMemberError,
-    EmailTakenError,
-    InvalidError,
-    LastOwnerError,
-    NotFoundError,
-    PermissionDeniedError,
-)
+from accounts.errors import AlreadyMemberError, LastOwnerError, NotFoundError, PermissionDeniedError
 from accounts.models import Organization, OrganizationMember, OrganizationRole, User
 from accounts.selectors import abilities_in, access_organization, get_active_user
 
 if TYPE_CHECKING:
     from accounts.selectors import VisibleOrganization
-
-
-@transaction.atomic
-def register_user(*, email: str, password: str, name: str) -> User:
-    """Make an account and the user's own organization, of the same name.
-
-    Raises:
-        EmailTakenError: there is an account with this address, in any case.
-        InvalidError: the password is too weak.
-    """
-    try:
-        validate_password(password, User(email=email, name=name))
-    except ValidationError as error:
-        raise InvalidError(" ".join(error.messages), fields={"password": error.messages}) from error
-    try:
-        with transaction.atomic():
-            user = User.objects.create_user(email, password, name=name)
-    except IntegrityError as error:
-        raise EmailTakenError from error
-    create_organization(owner=user, name=name)
-    return user
-
-
-@transaction.atomic
-def rename_user(*, user: User, name: str) -> User:
-    """Change the name that others see."""
-    user.name = name
-    user.save(update_fields=["name"])
-    return user
 
 
 @transaction.atomic

@@ -1,0 +1,87 @@
+"""Rooms themselves: made, renamed, put in the trash and taken out."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.epochs import raise_access_epoch
+from accounts.models import User
+from accounts.selectors import access_organization
+from accounts.services.organizations import lock_organization
+from collab.models import Room, RoomHead, RoomMember, RoomRole
+from collab.selectors import access_room
+from collab.services.locks import lock, lock_room
+
+
+class RoomChanges(TypedDict, total=False):
+    """What `update_room` may change; what is absent stays."""
+
+    name: str
+    organization_role: RoomRole | None
+
+
+@transaction.atomic
+def create_room(*, actor: User, organization_id: UUID, name: str) -> Room:
+    """Make an empty room; the actor becomes its first owner.
+
+    Raises:
+        NotFoundError: no such organization, or the actor is not a member of it.
+        PermissionDeniedError: the actor is a guest there.
+    """
+    # Locked, or the organization could be deleted between the check and the commit.
+    lock_organization(organization_id)
+    organization = access_organization(actor, organization_id, needs="create_rooms")
+    room = Room.objects.create(organization=organization, name=name)
+    RoomHead.objects.create(room=room)
+    RoomMember.objects.create(room=room, user=actor, role=RoomRole.OWNER)
+    return room
+
+
+@transaction.atomic
+def update_room(*, actor: User, room_id: UUID, **changes: Unpack[RoomChanges]) -> Room:
+    """Change the name, or the role that every member of the organization has.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: see `selectors.access_room`.
+    """
+    room = lock_room(actor, room_id, needs="manage")
+    moves_access = changes.get("organization_role", room.organization_role) != room.organization_role
+    for field, value in changes.items():
+        setattr(room, field, value)
+    room.save(update_fields=list(changes))
+    if moves_access:
+        raise_access_epoch(Room, room.pk)
+    return room
+
+
+@transaction.atomic
+def trash_room(*, actor: User, room_id: UUID) -> None:
+    """Put a room in the trash: from now on nobody has access, the document stays.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: see `selectors.access_room`.
+    """
+    room = lock_room(actor, room_id, needs="delete")
+    room.trashed_at = timezone.now()
+    room.save(update_fields=["trashed_at"])
+    raise_access_epoch(Room, room.pk)
+
+
+@transaction.atomic
+def restore_room(*, actor: User, room_id: UUID) -> Room:
+    """Take a room out of the trash, with the members it had; no change if it is not in there.
+
+    Raises:
+        NotFoundError: no such room, or the actor could not read it.
+        PermissionDeniedError: the actor could not delete it either.
+    """
+    lock(room_id)
+    room = access_room(actor, room_id, needs="delete", even_trashed=True)
+    room.trashed_at = None
+    room.save(update_fields=["trashed_at"])
+    raise_access_epoch(Room, room.pk)
+    return room
