@@ -109,8 +109,8 @@ class LiveEngine:
         """Send everyone away, commit all that was received, leave every room, and end the tasks."""
         self.is_draining = True
         error = ResetError(DRAINING)
-        for room in (*self.stored, *self.unstored):
-            room.close_all(error)
+        for registry in (self.stored, self.unstored):
+            registry.send_away(error)
         try:
             async with asyncio.timeout(DRAIN_S):
                 await self._logged.drain()

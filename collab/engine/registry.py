@@ -52,6 +52,7 @@ class Registry:
         self._rooms: dict[str, LiveRoom] = {}
         self._opening: dict[str, asyncio.Task[LiveRoom]] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
+        self._ending: CollabError | None = None
 
     def __iter__(self) -> Iterator[LiveRoom]:
         return iter(list(self._rooms.values()))
@@ -70,13 +71,14 @@ class Registry:
             prepare: done with the room before the connection is in it.
 
         Raises:
-            CollabError: the room can't be opened, or is full.
+            CollabError: the room can't be opened, or is full, or everyone is sent away.
         """
         room = await self.open(name)
         room.visitors += 1
         try:
             if prepare is not None:
                 await prepare(room)
+                self._check_open()
             room.join(connection)
         finally:
             room.visitors -= 1
@@ -90,6 +92,7 @@ class Registry:
     async def open(self, name: str) -> LiveRoom:
         """The live room of that name; however many ask, it is loaded once."""
         while True:
+            self._check_open()
             room = self._rooms.get(name)
             if room is not None:
                 return room
@@ -97,9 +100,11 @@ class Registry:
             if opening is None:
                 opening = self._opening[name] = asyncio.create_task(self._load(name))
                 opening.add_done_callback(lambda task: self._opened(name, task))
-            room = await asyncio.shield(opening)
-            if not room.is_closed:
-                return room
+            await asyncio.shield(opening)
+
+    def _check_open(self) -> None:
+        if self._ending is not None:
+            raise self._ending
 
     def _opened(self, name: str, task: asyncio.Task[LiveRoom]) -> None:
         del self._opening[name]
@@ -168,12 +173,24 @@ class Registry:
                 elif connection.is_silent(SILENT_S):
                     connection.send(KEEP_ALIVE_MESSAGE)
 
-    async def close(self, error: CollabError) -> None:
-        """Send everyone away and leave every room, at the end of the process."""
+    def send_away(self, error: CollabError) -> None:
+        """Close every connection, and let nobody in any more."""
+        self._ending = error
         for room in self:
             room.close_all(error)
+
+    async def close(self, error: CollabError) -> None:
+        """Send everyone away and leave every room, at the end of the process."""
+        self.send_away(error)
+        self._leave_all()
+        if self._opening:
+            await asyncio.wait(self._opening.values())
+            self._leave_all()
+        await asyncio.gather(*self._closing.values(), return_exceptions=True)
+        self._closing.clear()
+
+    def _leave_all(self) -> None:
+        for room in self:
             room.end()
             del self._rooms[room.name]
             self._closing[room.name] = asyncio.create_task(self._close(room))
-        await asyncio.gather(*self._closing.values(), *self._opening.values(), return_exceptions=True)
-        self._closing.clear()

@@ -349,6 +349,44 @@ async def test_close_sends_everyone_away_and_leaves_checkpoints(scene: Scene) ->
     assert scene.relay.receivers == {}
 
 
+async def test_room_that_is_being_loaded_when_the_process_ends_is_left_and_lets_nobody_in(
+    scene: Scene,
+) -> None:
+    await scene.log.append([NewRow("room", typed(7, "abc"))])
+    scene.log.reading.clear()
+    join = asyncio.create_task(scene.join())
+    await turns()
+    close = asyncio.create_task(scene.registry.close(ResetError("The server is going down.")))
+    await turns()
+    scene.log.reading.set()
+    await close
+    with pytest.raises(ResetError):
+        await join
+    assert list(scene.registry) == []
+    assert scene.relay.receivers == {}
+
+
+async def test_room_that_is_being_prepared_when_the_process_ends_lets_nobody_in(scene: Scene) -> None:
+    prepared = asyncio.Event()
+
+    async def prepare(room: LiveRoom) -> None:
+        await prepared.wait()
+
+    join = asyncio.create_task(scene.registry.join("room", scene.client().connection, prepare))
+    await until(lambda: scene.registry.find("room"))
+    scene.registry.send_away(ResetError("The server is going down."))
+    prepared.set()
+    with pytest.raises(ResetError):
+        await join
+
+
+async def test_registry_that_sends_everyone_away_opens_no_room(scene: Scene) -> None:
+    scene.registry.send_away(ResetError("The server is going down."))
+    with pytest.raises(ResetError):
+        await scene.join()
+    assert scene.log.reads == 0
+
+
 async def test_newcomer_gets_what_was_written_before_and_since(scene: Scene) -> None:
     await scene.log.append([NewRow("room", typed(7, "abc"))])
     client, room = await scene.join()
