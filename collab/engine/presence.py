@@ -45,6 +45,7 @@ class RoomPresence:
         self._flush_soon = flush_soon
         self._limits = limits
         self._news: dict[int, tuple[AwarenessEntry, str | None]] = {}
+        self._frame: bytes | None = None
 
     def receive(self, connection: Connection, data: bytes) -> None:
         """Take in what a client says of itself.
@@ -59,9 +60,11 @@ class RoomPresence:
         self._share(self.awareness.remove_connection(connection.id), connection.owner)
 
     def frame(self) -> bytes | None:
-        """Everyone who is there, as a message; none if nobody is."""
-        entries = self.awareness.entries()
-        return create_awareness_message(encode_awareness(entries)) if entries else None
+        """Everyone who is there, as a message; none if nobody is. Kept while nothing changes."""
+        if self._frame is None:
+            entries = self.awareness.entries()
+            self._frame = create_awareness_message(encode_awareness(entries)) if entries else b""
+        return self._frame or None
 
     def send_to(self, connection: Connection) -> None:
         """Tell one connection of everyone; one that is behind is told when it is brought level."""
@@ -104,10 +107,12 @@ class RoomPresence:
             self._tell_others(entries, owner)
 
     def _queue(self, entries: list[AwarenessEntry], connection_id: str | None) -> None:
+        if not entries:
+            return
+        self._frame = None
         for entry in entries:
             self._news[entry.client] = entry, connection_id
-        if entries:
-            self._flush_soon()
+        self._flush_soon()
 
     def _tell_others(self, entries: list[AwarenessEntry], owner: Owner) -> None:
         awareness = encode_awareness(entries)

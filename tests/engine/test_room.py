@@ -445,6 +445,34 @@ async def test_query_for_presence_is_answered(scene: Scene) -> None:
     assert other.frames == [presence((1, 0, b"{}"))]
 
 
+async def test_presence_is_encoded_once_for_all_who_ask_until_it_changes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = []
+
+    def count(entries: list[AwarenessEntry]) -> bytes:
+        encoded.append(entries)
+        return encode_awareness(entries)
+
+    member, asking = await scene.join(), await scene.join()
+    await scene.send(member, presence((1, 0, b"{}")))
+    monkeypatch.setattr("collab.engine.presence.encode_awareness", count)
+    asking.frames.clear()
+    for _ in range(50):
+        await scene.send(asking, b"\x03")
+    assert asking.frames == [presence((1, 0, b"{}"))] * 50
+    assert len(encoded) == 1
+    await scene.send(member, presence((1, 1, b'{"a":1}')))
+    asking.frames.clear()
+    await scene.send(asking, b"\x03")
+    assert asking.frames == [presence((1, 1, b'{"a":1}'))]
+    scene.room.leave(member.connection)
+    await turns()
+    asking.frames.clear()
+    await scene.send(asking, b"\x03")
+    assert asking.frames == []
+
+
 async def test_presence_of_another_process_reaches_everyone_and_is_not_sent_on(scene: Scene) -> None:
     member = await scene.join()
     scene.room.received(PresenceChanged("room", "elsewhere", "ben", presence((9, 1, b"{}"))[2:]))
