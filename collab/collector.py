@@ -6,7 +6,6 @@ out as one kind of error, and says nothing of what a document holds.
 
 from __future__ import annotations
 
-import resource
 import signal
 from collections.abc import Callable
 
@@ -15,13 +14,23 @@ import pycrdt
 from collab.engine.pairs import cuts_a_pair
 from collab.engine.values import with_values_of
 
+try:
+    import resource
+except ImportError:  # Windows
+    CAN_LIMIT = False
+else:
+    CAN_LIMIT = True
+
 
 class CollectionError(Exception):
     """A document was not collected; the message says why, and can be sent between processes."""
 
 
 def limit_worker(memory_bytes: int) -> None:
-    """Bound the memory of this process for good; no core dump, and dead at the first signal."""
+    """Bound the memory of this process for good; no core dump, and dead at the first signal.
+
+    Only where `CAN_LIMIT`.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -3,7 +3,7 @@
     collect() ─▶ waits for a free worker ─▶ worker ─▶ bytes, or one kind of error
 
 Workers are started when the first document comes. One that dies, hangs or takes too much is replaced.
-Only `collector` is run in them.
+Only `collector` is run in them. Where the system knows no limits of a process (Windows), nothing is.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MAX_WAITING = 16
 MAX_WAITING_BYTES = 128 * MIB
 
 CLOSED = "The sandbox is closed."
+NO_LIMITS = "This system can't bound what a process takes: no document is collected."
 
 
 class Sandbox:
@@ -55,8 +56,10 @@ class Sandbox:
 
         Raises:
             CompactionBusyError: too much waits, or the sandbox broke before it came to this.
-            CompactionError: it failed, took too much, or the sandbox is closed.
+            CompactionError: it failed, took too much, or the sandbox is closed, or can't be one here.
         """
+        if not collector.CAN_LIMIT:
+            raise CompactionError(NO_LIMITS)
         waiting_bytes = self._waiting_bytes + len(argument)
         if self._waiting and (self._waiting >= MAX_WAITING or waiting_bytes > MAX_WAITING_BYTES):
             raise CompactionBusyError("Too many documents wait to be collected.")

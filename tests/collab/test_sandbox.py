@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ from collab.sandbox import Sandbox
 from tests.engine.builders import client, document_of, text, typed, update
 from tests.engine.test_gate import hostile_bytes
 from tests.support import sandbox_tasks
+from tests.support.server import environment
 
 HELLO = typed(7, "hello")
 HOSTILE: dict[str, Any] = json.loads(
@@ -54,6 +57,26 @@ async def test_document_with_garbage_comes_back_without_it(sandbox: Sandbox) -> 
 
 async def test_worker_is_kept_for_the_next_task(sandbox: Sandbox) -> None:
     assert await pid_of(sandbox) == await pid_of(sandbox)
+
+
+WITHOUT_LIMITS = """
+import asyncio, sys
+sys.modules["resource"] = None
+import backend.asgi
+from collab.engine.errors import CompactionError
+from collab.sandbox import NO_LIMITS, Sandbox
+try:
+    asyncio.run(Sandbox().collect(bytes(2)))
+except CompactionError as error:
+    assert str(error) == NO_LIMITS
+    print("refused")
+"""
+
+
+def test_system_without_limits_of_a_process_runs_no_document_code_and_serves_all_the_same() -> None:
+    command = [sys.executable, "-c", WITHOUT_LIMITS]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    assert done.stdout == "refused\n", done.stderr
 
 
 async def test_worker_is_limited_in_memory_and_for_each_task_in_cpu_time(sandbox: Sandbox) -> None:
