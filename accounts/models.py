@@ -67,6 +67,13 @@ class Organization(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=150)
+    external_id = models.CharField(  # none is no id, and only ids are unique
+        max_length=255,
+        null=True,
+        blank=True,
+        unique=True,
+        help_text="What the identity provider calls it; none where people are added by hand.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     access_epoch = models.PositiveBigIntegerField(default=0, editable=False)
 
@@ -75,21 +82,159 @@ class Organization(models.Model):
 
 
 class OrganizationMember(models.Model):
-    """A user's membership in an organization."""
+    """A membership in an organization: of a user, or of an e-mail address that has no account yet."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="members")
-    user = models.ForeignKey(User, models.CASCADE, related_name="organization_memberships")
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="organization_memberships")
+    email = models.EmailField(null=True, help_text="Invited; in lower case. None once there is an account.")  # noqa: DJ001
     role = models.CharField(max_length=6, choices=OrganizationRole.choices)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "user"], name="organization_member_once"),
+            models.UniqueConstraint(fields=["organization", "email"], name="organization_invitation_once"),
             models.CheckConstraint(
                 condition=models.Q(role__in=OrganizationRole.values), name="organization_member_role_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=False, email__isnull=True)
+                | models.Q(user__isnull=True, email__isnull=False),
+                name="organization_member_is_user_or_email",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["email"], name="organization_member_by_email")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id or self.email} is {self.role} of {self.organization_id}"
+
+
+class Group(models.Model):
+    """Members of an organization who are given access together."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="groups")
+    name = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("organization", Lower("name"), name="group_name_once")
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} is {self.role} of {self.organization_id}"
+        return self.name
+
+
+class GroupMember(models.Model):
+    """A member of the group's organization in the group; leaves it with the organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    group = models.ForeignKey(Group, models.CASCADE, related_name="members")
+    member = models.ForeignKey(OrganizationMember, models.CASCADE, related_name="group_memberships")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["group", "member"], name="group_member_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.group_id}"
+
+
+class Session(models.Model):
+    """One sign-in: the refresh token it gave, those that came of it, and all their access tokens.
+
+    The tokens name it in the claim `sid`. Ended, none of them is good any more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    address = models.GenericIPAddressField(null=True, help_text="From where it was begun.")
+    user_agent = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True, help_text="When its newest refresh token expires.")
+    ended_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.created_at}"
+
+
+class Ticket(models.Model):
+    """Lets one socket into one room, once, in the place of the access token it was asked for with.
+
+    Kept until that token expires: used a second time, it ends the socket that it let in.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the ticket, in hexadecimal.")
+    user = models.ForeignKey(User, models.CASCADE, related_name="tickets")
+    session = models.ForeignKey(Session, models.CASCADE, null=True, related_name="tickets")
+    password_fingerprint = models.CharField(max_length=64, blank=True, help_text="As in the access token.")
+    room_id = models.UUIDField(help_text="The one room.")
+    expires_at = models.DateTimeField(help_text="Until when it can be used.")
+    token_expires_at = models.DateTimeField(db_index=True, help_text="Until when the socket may stay open.")
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True, help_text="When it was used a second time.")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} for {self.room_id}"
+
+
+class ExternalIdentity(models.Model):
+    """Who a user is to an identity provider."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="external_identities")
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="external_identity_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
+
+
+class AuditChain(models.Model):
+    """The end of an organization's audit trail; locked to write the next entry."""
+
+    organization_id = models.UUIDField(primary_key=True, editable=False)
+    number = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} at {self.number}"
+
+
+class AuditEntry(models.Model):
+    """What somebody did, in the trail of one organization. Never changed, never deleted.
+
+    Refers to nothing: it outlives what it tells of. `digest` covers the entry and the digest of the one
+    before it, so that an entry that was changed, taken out or put in between shows.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization_id = models.UUIDField()
+    number = models.PositiveBigIntegerField(help_text="From 1, without holes, in each organization.")
+    created_at = models.DateTimeField()
+    action = models.CharField(max_length=40)
+    actor_id = models.UUIDField(null=True, help_text="The user who did it; none for the server itself.")
+    room_id = models.UUIDField(null=True, db_index=True)
+    subject_id = models.UUIDField(null=True, help_text="The user, group or link it was done to.")
+    details = models.JSONField(default=dict)
+    address = models.GenericIPAddressField(null=True, help_text="From where.")
+    user_agent = models.CharField(max_length=200, blank=True)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization_id", "number"], name="audit_entry_number_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} #{self.number}: {self.action}"

@@ -3,5 +3,5 @@
 from django.dispatch import Signal
 
 #: Sent after the commit of a change that can take access away or give it.
-#: `sender`: the model class whose `access_epoch` was raised; `object_id`: the id (UUID) of its row.
+#: `sender`: the model class whose `access_epoch` was raised; `object_ids`: the ids (UUID) of its rows.
 access_changed = Signal()

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from api.serializers import BodySerializer, RoleField
 from api.views import ApiViewSet
 from collab import selectors
-from collab.models import ORGANIZATION_WIDE_ROLES, Room, RoomRole
+from collab.models import SHARED_ROLES, Room, RoomRole
 from collab.policies import access_for
 from collab.services import rooms
 
@@ -71,7 +71,7 @@ class NewRoomSerializer(BodySerializer):
 class RoomChangesSerializer(BodySerializer):
     name = serializers.CharField(required=False, max_length=200)
     organization_role = RoleField(
-        [RoomRole(value) for value, _ in ORGANIZATION_WIDE_ROLES],
+        [RoomRole(value) for value, _ in SHARED_ROLES],
         required=False,
         allow_null=True,
         help_text="The role that every member of the organization gets; null for none.",

@@ -129,7 +129,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
         "OrganizationRole": "accounts.models.OrganizationRole",
-        "OrganizationWideRole": "collab.models.ORGANIZATION_WIDE_ROLES",
+        "SharedRole": "collab.models.SHARED_ROLES",
         "RoomRole": "collab.models.RoomRole",
     },
     "POSTPROCESSING_HOOKS": [

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal, Self, TypedDict, cast
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import OuterRef, Q, QuerySet, Subquery, UUIDField, Value
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, Value, When
+from django.utils import timezone
 
 from accounts.models import OrganizationMember, OrganizationRole, User
-from collab.models import Room, RoomMember, RoomRole
+from collab.models import Room, RoomMember, RoomRole, ShareLinkGrant
 
 RoomAbility = Literal["read", "write", "share", "manage", "delete"]
 
@@ -66,11 +67,16 @@ NO_ACCESS = Access.of(None)
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """Everything that can give one user a role in one room, as stored."""
+    """Everything that can give one user a role in one room, as stored.
 
-    member_role: str | None
-    organization_member_role: str | None
-    organization_wide_role: str | None
+    `group_role` and `link_role`: the strongest of all the user's groups and unexpired share links.
+    """
+
+    member_role: str | None = None
+    group_role: str | None = None
+    link_role: str | None = None
+    organization_member_role: str | None = None
+    organization_wide_role: str | None = None
     is_trashed: bool = False
     is_active_user: bool = True
 
@@ -83,7 +89,7 @@ def room_access(grants: Grants) -> Access:
     """
     if grants.is_trashed or not grants.is_active_user:
         return NO_ACCESS
-    roles = [grants.member_role]
+    roles = [grants.member_role, grants.group_role, grants.link_role]
     if grants.organization_member_role in _OWNING_ORGANIZATION_ROLES:
         roles.append(RoomRole.OWNER)
     elif grants.organization_member_role == OrganizationRole.MEMBER:
@@ -97,6 +103,8 @@ class GrantColumns(TypedDict):
 
     granted_user_id: UUID | None
     granted_member_role: str | None
+    granted_group_role: str | None
+    granted_link_role: str | None
     granted_organization_member_role: str | None
 
 
@@ -108,14 +116,31 @@ if TYPE_CHECKING:
 
 def with_grants(rooms: QuerySet[Room], user_id: UUID | None) -> QuerySet[GrantedRoom]:
     """Annotate rooms with what gives this user a role in them."""
+    memberships = RoomMember.objects.filter(room=OuterRef("pk"))
     in_organization = OrganizationMember.objects.filter(organization=OuterRef("organization"), user=user_id)
+    links = living_link_grants(user_id).filter(link__room=OuterRef("pk"))
     return rooms.annotate(
         granted_user_id=Value(user_id, output_field=UUIDField()),
-        granted_member_role=Subquery(
-            RoomMember.objects.filter(room=OuterRef("pk"), user=user_id).values("role")
+        granted_member_role=Subquery(memberships.filter(user=user_id).values("role")),
+        granted_group_role=Subquery(
+            _strongest(memberships.filter(group__members__member__user=user_id), "role")
         ),
+        granted_link_role=Subquery(_strongest(links, "link__role")),
         granted_organization_member_role=Subquery(in_organization.values("role")),
     )
+
+
+def living_link_grants(user_id: UUID | None) -> QuerySet[ShareLinkGrant]:
+    """What this user redeemed and what has not expired, by the clock of this process."""
+    return ShareLinkGrant.objects.filter(
+        Q(link__expires_at__isnull=True) | Q(link__expires_at__gt=timezone.now()), user=user_id
+    )
+
+
+def _strongest(rows: QuerySet, role: str) -> QuerySet:
+    """The one strongest role of some rows, for a subquery."""
+    strength = Case(*(When(**{role: known}, then=_STRENGTH[known]) for known in RoomRole))
+    return rows.order_by(strength.desc()).values(role)[:1]
 
 
 def access_for(user: User | AnonymousUser, room: Room) -> Access:
@@ -133,6 +158,8 @@ def grants_of(room: GrantedRoom, *, is_active_user: bool) -> Grants:
     """The grants in a room that was read `with_grants`."""
     return Grants(
         member_role=room.granted_member_role,
+        group_role=room.granted_group_role,
+        link_role=room.granted_link_role,
         organization_member_role=room.granted_organization_member_role,
         organization_wide_role=room.organization_role,
         is_trashed=room.trashed_at is not None,
@@ -145,11 +172,13 @@ def readable_rooms(user: User | AnonymousUser) -> QuerySet[Room]:
     if not isinstance(user, User) or not user.is_active:
         return Room.objects.none()
     as_member = RoomMember.objects.filter(user=user).values("room_id")
+    by_group = RoomMember.objects.filter(group__members__member__user=user).values("room_id")
+    by_link = living_link_grants(user.pk).values("link__room_id")
     through_organization = Room.objects.filter(
         Q(organization__members__role__in=_OWNING_ORGANIZATION_ROLES)
         | Q(organization__members__role=OrganizationRole.MEMBER, organization_role__isnull=False),
         organization__members__user=user,
     )
-    # A union of ids and not an OR over joins: each half is found by its own index.
-    readable = as_member.union(through_organization.values("pk"), all=True)
+    # A union of ids and not an OR over joins: each part is found by its own index.
+    readable = as_member.union(by_group, by_link, through_organization.values("pk"), all=True)
     return Room.objects.filter(pk__in=readable, trashed_at__isnull=True)

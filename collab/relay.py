@@ -8,7 +8,7 @@ process sends itself a probe every second, and where it does not hear it, it sub
 the layer does not answer, nothing is published and nobody waits for it.
 
     {"type": "collab.message", "sender": process, "kind": class of the message, …its fields}
-    {"type": "collab.access", "object_id": id of the row whose epoch moved}
+    {"type": "collab.access", "object_ids": ids of the rows whose epoch moved}
     {"type": "collab.probe", "number": that of the probe}
 """
 
@@ -19,7 +19,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid4
@@ -177,7 +177,8 @@ class LayerRelay:
     def _dispatch(self, message: dict[str, Any]) -> None:
         try:
             if message["type"] == "collab.access":
-                self._on_access_change(UUID(message["object_id"]))
+                for object_id in message["object_ids"]:
+                    self._on_access_change(UUID(object_id))
             elif message["type"] == "collab.probe":
                 self._heard_probe(message["number"])
             elif message.get("sender") != self._process and message["group"] in self._receivers:
@@ -225,12 +226,12 @@ def _words_of(error: Exception) -> str:
     )
 
 
-def publish_access_change(sender: type, object_id: UUID, **kwargs: object) -> None:
-    """Tell every process, from synchronous code, that what was found at this row's epoch may be over.
+def publish_access_change(sender: type, object_ids: Collection[UUID], **kwargs: object) -> None:
+    """Tell every process, from synchronous code, that what was found at these rows' epochs may be over.
 
     Takes `PATIENCE_S` at most: somebody waits for the answer of the request that changed it.
     """
-    message = {"type": "collab.access", "object_id": str(object_id)}
+    message = {"type": "collab.access", "object_ids": [str(object_id) for object_id in object_ids]}
     try:
         async_to_sync(_send_within_patience)(get_channel_layer(), ACCESS_GROUP, message)
     except Exception as error:  # noqa: BLE001 - each layer has errors of its own

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from hashlib import sha256
 from itertools import count
 from threading import Barrier
 from typing import Any
@@ -14,9 +15,9 @@ from django.db import connections
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.models import Organization, OrganizationMember, OrganizationRole, User
+from accounts.models import Group, GroupMember, Organization, OrganizationMember, OrganizationRole, User
 from accounts.signals import access_changed
-from collab.models import Room, RoomHead, RoomMember, RoomRole
+from collab.models import Room, RoomHead, RoomMember, RoomRole, ShareLink, ShareLinkGrant
 
 _numbers = count(1)
 
@@ -73,6 +74,27 @@ def add_to_room(room: Room, user: User, role: str) -> RoomMember:
     return RoomMember.objects.create(room=room, user=user, role=RoomRole(role))
 
 
+def make_group(organization: Organization, *users: User) -> Group:
+    """A group of members of the organization."""
+    group = Group.objects.create(organization=organization, name=f"Group {next(_numbers)}")
+    for user in users:
+        GroupMember.objects.create(group=group, member=organization.members.get(user=user))
+    return group
+
+
+def make_link(room: Room, *, role: str = "viewer", **fields: object) -> ShareLink:
+    """A share link; `token` is the secret that redeems it."""
+    token = f"token-{next(_numbers)}"
+    link = ShareLink.objects.create(room=room, role=role, digest=sha256(token.encode()).hexdigest(), **fields)
+    link.token = token
+    return link
+
+
+def make_link_grant(room: Room, user: User, **fields: object) -> ShareLinkGrant:
+    """What somebody holds who redeemed a link."""
+    return ShareLinkGrant.objects.create(link=make_link(room, uses=1, **fields), user=user)
+
+
 def access_token(user: User) -> str:
     """An encoded access token of this user."""
     return str(AccessToken.for_user(user))
@@ -94,8 +116,8 @@ def recorded_access_changes(capture_on_commit_callbacks: Any) -> Iterator[list[t
     """
     changes: list[tuple[type, UUID]] = []
 
-    def record(sender: type, object_id: UUID, **_: object) -> None:
-        changes.append((sender, object_id))
+    def record(sender: type, object_ids: Collection[UUID], **_: object) -> None:
+        changes.extend((sender, object_id) for object_id in object_ids)
 
     access_changed.connect(record)
     try:

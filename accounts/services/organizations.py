@@ -84,16 +84,16 @@ def change_organization_member_role(
         _keep_an_owner(member)
     member.role = role
     member.save(update_fields=["role"])
-    raise_access_epoch(User, member.user_id)
+    _raise_epoch_of(member)
     return member
 
 
 @transaction.atomic
-def remove_organization_member(*, actor: User, organization_id: UUID, member_id: UUID) -> UUID:
+def remove_organization_member(*, actor: User, organization_id: UUID, member_id: UUID) -> UUID | None:
     """Take someone out of an organization; what they hold inside it is for the layers above to end.
 
     Returns:
-        The id of the user who was removed.
+        The id of the user who was removed; none if it was an invitation.
 
     Raises:
         NotFoundError, PermissionDeniedError: no such member, or the actor may not remove it.
@@ -103,7 +103,7 @@ def remove_organization_member(*, actor: User, organization_id: UUID, member_id:
     member = _get_manageable_member(organization, member_id)
     _keep_an_owner(member)
     member.delete()
-    raise_access_epoch(User, member.user_id)
+    _raise_epoch_of(member)
     return member.user_id
 
 
@@ -133,6 +133,11 @@ def _get_manageable_member(organization: VisibleOrganization, member_id: UUID) -
 def _check_may_handle(organization: VisibleOrganization, role: str | None) -> None:
     if role == OrganizationRole.OWNER and not abilities_in(organization).manage_owners:
         raise PermissionDeniedError("Only an owner may give, change or take the role of owner.")
+
+
+def _raise_epoch_of(member: OrganizationMember) -> None:
+    if member.user_id is not None:
+        raise_access_epoch(User, member.user_id)
 
 
 def _keep_an_owner(member: OrganizationMember) -> None:

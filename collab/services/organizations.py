@@ -41,4 +41,5 @@ def remove_organization_member(*, actor: User, organization_id: UUID, member_id:
     user_id = organizations.remove_organization_member(
         actor=actor, organization_id=organization_id, member_id=member_id
     )
-    RoomMember.objects.filter(room__organization_id=organization_id, user_id=user_id).delete()
+    if user_id is not None:
+        RoomMember.objects.filter(room__organization_id=organization_id, user_id=user_id).delete()

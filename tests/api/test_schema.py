@@ -37,7 +37,7 @@ def test_schema_describes_the_error_envelope_at_every_operation(schema) -> None:
     ("name", "values"),
     [
         ("OrganizationRole", ["owner", "admin", "member", "guest"]),
-        ("OrganizationWideRole", ["editor", "viewer"]),
+        ("SharedRole", ["editor", "viewer"]),
         ("RoomRole", ["owner", "editor", "viewer"]),
     ],
 )

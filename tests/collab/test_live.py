@@ -136,7 +136,7 @@ async def test_access_that_is_taken_away_closes_the_connection_without_waiting_f
 
     def revoke() -> None:
         RoomMember.objects.filter(room=room, user=editor).delete()
-        access_changed.send(Room, object_id=room.pk)
+        access_changed.send(Room, object_ids=[room.pk])
 
     await asyncio.sleep(0)  # the engine's first sweep comes before, its next one 5 s later
     started_at = time.monotonic()

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.models import OrganizationRole, User
-from collab.models import Room, RoomRole
+from accounts.models import Organization, OrganizationRole, User
+from collab.models import Room, RoomMember, RoomRole
 from collab.policies import NO_ACCESS, Abilities, Access, Grants, access_for, room_access
 from collab.selectors import find_room_access, rooms_visible_to
-from tests.factories import add_to_organization, add_to_room, make_organization, make_room, make_user
+from tests.factories import (
+    add_to_organization,
+    add_to_room,
+    make_group,
+    make_link_grant,
+    make_organization,
+    make_room,
+    make_user,
+)
 
-NOTHING = Grants(None, None, None)
+NOTHING = Grants()
 READ = {"read"}
 WRITE = {"read", "write"}
 ALL = set(asdict(Abilities()))
@@ -27,11 +38,13 @@ WIDE_ROLES = [None, "editor", "viewer"]
 
 grants = st.builds(
     Grants,
-    st.sampled_from(ROOM_ROLES),
-    st.sampled_from(ORGANIZATION_ROLES),
-    st.sampled_from(WIDE_ROLES),
-    st.booleans(),
-    st.booleans(),
+    member_role=st.sampled_from(ROOM_ROLES),
+    group_role=st.sampled_from(ROOM_ROLES),
+    link_role=st.sampled_from(WIDE_ROLES),
+    organization_member_role=st.sampled_from(ORGANIZATION_ROLES),
+    organization_wide_role=st.sampled_from(WIDE_ROLES),
+    is_trashed=st.booleans(),
+    is_active_user=st.booleans(),
 )
 
 
@@ -43,21 +56,56 @@ def abilities_of(access: Access) -> set[str]:
     ("given_grants", "expected"),
     [
         (NOTHING, set()),
-        (Grants(None, None, "editor"), set()),
-        (Grants(None, "guest", "editor"), set()),
-        (Grants(None, "member", None), set()),
-        (Grants("owner", "owner", "editor", is_trashed=True), set()),
-        (Grants("owner", "owner", "editor", is_active_user=False), set()),
-        (Grants("viewer", None, None), READ),
-        (Grants("viewer", None, "editor"), READ),
-        (Grants("viewer", "guest", "editor"), READ),
-        (Grants(None, "member", "viewer"), READ),
-        (Grants("editor", None, None), WRITE),
-        (Grants("viewer", "member", "editor"), WRITE),
-        (Grants("editor", "member", "viewer"), WRITE),
-        (Grants("owner", "guest", None), ALL),
-        (Grants(None, "admin", None), ALL),
-        (Grants("viewer", "owner", "viewer"), ALL),
+        (Grants(organization_wide_role="editor"), set()),
+        (Grants(organization_member_role="guest", organization_wide_role="editor"), set()),
+        (Grants(organization_member_role="member"), set()),
+        (
+            Grants(
+                member_role="owner",
+                organization_member_role="owner",
+                organization_wide_role="editor",
+                is_trashed=True,
+            ),
+            set(),
+        ),
+        (
+            Grants(
+                member_role="owner",
+                organization_member_role="owner",
+                organization_wide_role="editor",
+                is_active_user=False,
+            ),
+            set(),
+        ),
+        (Grants(member_role="viewer"), READ),
+        (Grants(member_role="viewer", organization_wide_role="editor"), READ),
+        (
+            Grants(member_role="viewer", organization_member_role="guest", organization_wide_role="editor"),
+            READ,
+        ),
+        (Grants(organization_member_role="member", organization_wide_role="viewer"), READ),
+        (Grants(member_role="editor"), WRITE),
+        (
+            Grants(member_role="viewer", organization_member_role="member", organization_wide_role="editor"),
+            WRITE,
+        ),
+        (
+            Grants(member_role="editor", organization_member_role="member", organization_wide_role="viewer"),
+            WRITE,
+        ),
+        (Grants(member_role="owner", organization_member_role="guest"), ALL),
+        (Grants(organization_member_role="admin"), ALL),
+        (
+            Grants(member_role="viewer", organization_member_role="owner", organization_wide_role="viewer"),
+            ALL,
+        ),
+        (Grants(group_role="viewer"), READ),
+        (Grants(group_role="owner"), ALL),
+        (Grants(link_role="viewer"), READ),
+        (Grants(link_role="editor", organization_member_role="guest"), WRITE),
+        (Grants(member_role="viewer", group_role="editor", link_role="viewer"), WRITE),
+        (Grants(member_role="editor", group_role="viewer"), WRITE),
+        (Grants(group_role="owner", link_role="editor", is_trashed=True), set()),
     ],
     ids=str,
 )
@@ -124,25 +172,76 @@ def test_access_for_a_room_read_with_its_grants_is_no_query(django_assert_num_qu
         assert access_for(user, room).role == RoomRole.VIEWER
 
 
-room_rows = st.tuples(st.sampled_from(ROOM_ROLES), st.sampled_from(WIDE_ROLES), st.booleans())
-organization_rows = st.tuples(st.sampled_from(ORGANIZATION_ROLES), st.lists(room_rows, max_size=4))
+@dataclass(frozen=True)
+class LinkRow:
+    role: str
+    is_expired: bool
+    by_user: bool
+
+
+@dataclass(frozen=True)
+class RoomRow:
+    member_role: str | None
+    group_roles: list[tuple[str, bool]]
+    links: list[LinkRow]
+    wide_role: str | None
+    is_trashed: bool
+
+
+link_rows = st.builds(LinkRow, st.sampled_from(WIDE_ROLES[1:]), st.booleans(), st.booleans())
+room_rows = st.builds(
+    RoomRow,
+    st.sampled_from(ROOM_ROLES),
+    st.lists(st.tuples(st.sampled_from(ROOM_ROLES[1:]), st.booleans()), max_size=2),
+    st.lists(link_rows, max_size=2),
+    st.sampled_from(WIDE_ROLES),
+    st.booleans(),
+)
+organization_rows = st.tuples(st.sampled_from(ORGANIZATION_ROLES), st.lists(room_rows, max_size=3))
 
 
 def make_world(user: User, organizations: list) -> dict[Room, Grants]:
-    """The rooms of some organizations, with what the user holds in each; another user owns everything."""
+    """The rooms of some organizations, with what the user holds in each; another user has all of it too."""
     someone = make_user()
     world = {}
     for organization_role, rooms in organizations:
         organization = make_organization(owner=someone)
         if organization_role:
             add_to_organization(organization, user, organization_role)
-        for room_role, wide_role, is_trashed in rooms:
-            trashed_at = "2026-01-01T00:00:00Z" if is_trashed else None
-            room = make_room(organization, owner=someone, organization_role=wide_role, trashed_at=trashed_at)
-            if room_role:
-                add_to_room(room, user, room_role)
-            world[room] = Grants(room_role, organization_role, wide_role, is_trashed, user.is_active)
+        for row in rooms:
+            world[make_granted_room(organization, user, someone, row)] = Grants(
+                member_role=row.member_role,
+                group_role=strongest(role for role, is_in in row.group_roles if is_in and organization_role),
+                link_role=strongest(link.role for link in row.links if link.by_user and not link.is_expired),
+                organization_member_role=organization_role,
+                organization_wide_role=row.wide_role,
+                is_trashed=row.is_trashed,
+                is_active_user=user.is_active,
+            )
     return world
+
+
+def make_granted_room(organization: Organization, user: User, someone: User, row: RoomRow) -> Room:
+    room = make_room(
+        organization,
+        owner=someone,
+        organization_role=row.wide_role,
+        trashed_at="2026-01-01T00:00:00Z" if row.is_trashed else None,
+    )
+    if row.member_role:
+        add_to_room(room, user, row.member_role)
+    is_member = organization.members.filter(user=user).exists()
+    for role, is_in in row.group_roles:
+        group = make_group(organization, someone, *([user] if is_in and is_member else []))
+        RoomMember.objects.create(room=room, group=group, role=role)
+    for link in row.links:
+        expires_at = timezone.now() + timedelta(seconds=-1 if link.is_expired else 60)
+        make_link_grant(room, user if link.by_user else someone, role=link.role, expires_at=expires_at)
+    return room
+
+
+def strongest(roles: Iterable[str]) -> str | None:
+    return max(roles, key=["viewer", "editor", "owner"].index, default=None)
 
 
 @pytest.mark.django_db

@@ -172,7 +172,7 @@ async def test_message_that_makes_no_sense_is_logged_and_the_next_one_heard(
     relay, other = LayerRelay(layer, lambda object_id: None), LayerRelay(layer, lambda object_id: None)
     tasks = [asyncio.create_task(each.run()) for each in (relay, other)]
     await hears(other.in_namespace("tests"), relay.in_namespace("tests"))
-    await layer.group_send("collab.access", {"type": "collab.access", "object_id": "no id"})
+    await layer.group_send("collab.access", {"type": "collab.access", "object_ids": ["no id"]})
     heard = Heard()
     await relay.in_namespace("tests").subscribe(ROOM, heard)
     await other.in_namespace("tests").publish(PresenceQuestion(ROOM))
@@ -222,7 +222,7 @@ async def test_access_change_does_not_wait_for_a_layer_that_never_answers(
 ) -> None:
     monkeypatch.setattr(relay_module, "PATIENCE_S", 0.01)
     monkeypatch.setattr(relay_module, "get_channel_layer", StoppedLayer)
-    await sync_to_async(publish_access_change)(Room, uuid4())
+    await sync_to_async(publish_access_change)(Room, [uuid4()])
     assert "News of an access change was lost" in caplog.text
 
 
