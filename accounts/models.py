@@ -7,7 +7,7 @@ move what its members may do; live connections compare it with the number they w
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -30,8 +30,18 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
+class Origin(NamedTuple):
+    """From where somebody acts."""
+
+    address: str | None = None
+    user_agent: str = ""
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A person who can sign in."""
+
+    #: From where they act in the request at hand; not stored.
+    origin: Origin | None = None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail address", unique=True)
