@@ -26,7 +26,7 @@ class AuditAction(StrEnum):
     SIGN_IN_FAILED = "session.refused"
     SIGNED_OUT = "session.ended"
     TICKET_REUSED = "ticket.reused"
-    PASSWORD_CHANGED = "user.password_changed"
+    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105
     USER_DEACTIVATED = "user.deactivated"
     USER_ACTIVATED = "user.activated"
     USER_ERASED = "user.erased"
