@@ -16,6 +16,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvValidationError, ValidationError, validate
 
@@ -35,6 +36,9 @@ class Environment:
     secret_key: str
     database: Mapping[str, object]
     redis_url: str | None
+    email: Mapping[str, object]
+    email_from: str
+    frontend_url: str
     allowed_hosts: list[str]
     allowed_origins: list[str]
     host: str
@@ -55,15 +59,20 @@ def read_environment() -> Environment:
     defaults = Limits()
     debug = env.bool("DEBUG", True)
     # A variable that is missing or bad reads as None until env.seal() has raised for all of them.
+    host = env.str("HOST", "127.0.0.1")
+    port = env.int("PORT", 8000, validate=validate.Range(min=0, max=65535))
     values = Environment(
         debug=debug,
         secret_key=_secret_key(env, debug=bool(debug)),
         database=_database(env),
         redis_url=env.str("REDIS_URL", "", validate=_redis_url) or None,
+        email=_email(env, debug=bool(debug)),
+        email_from=env.str("EMAIL_FROM", "Gatehouse <gatehouse@localhost>", validate=validate.Length(min=3)),
+        frontend_url=(env.str("FRONTEND_URL", f"http://{host}:{port}", validate=_web_url) or "").rstrip("/"),
         allowed_hosts=env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if debug else []),
         allowed_origins=env.list("ALLOWED_ORIGINS", [], validate=_origins),
-        host=env.str("HOST", "127.0.0.1"),
-        port=env.int("PORT", 8000, validate=validate.Range(min=0, max=65535)),
+        host=host,
+        port=port,
         access_token_lifetime_s=env.int("ACCESS_TOKEN_LIFETIME_S", 900, validate=_positive),
         refresh_token_lifetime_s=env.int("REFRESH_TOKEN_LIFETIME_S", 14 * 86400, validate=_positive),
         limits=Limits(
@@ -115,6 +124,28 @@ def _database_url(value: str) -> None:
     scheme = urlsplit(value).scheme
     if scheme not in {"sqlite", "postgres", "postgresql"}:
         raise ValidationError("Expected sqlite:///path/to/file or postgresql://user:password@host:port/name.")
+
+
+def _email(env: Env, *, debug: bool) -> Mapping[str, object]:
+    url = env.str("EMAIL_URL", "console:" if debug else "dummy:", validate=_email_url)
+    try:
+        return dict(dj_email_url.parse(url or ""))
+    except (ValueError, KeyError):
+        return {}
+
+
+def _email_url(value: str) -> None:
+    if urlsplit(value).scheme not in {"smtp", "smtps", "submission", "console", "file", "dummy"}:
+        raise ValidationError(
+            "Expected smtp://host:25, submission://user:password@host:587 (STARTTLS), "
+            "smtps://user:password@host:465, file:///directory, console: or dummy:."
+        )
+
+
+def _web_url(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ValidationError("Expected an address such as https://app.example.com.")
 
 
 def _redis_url(value: str) -> None:
