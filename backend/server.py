@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import threading
+from asyncio.transports import BaseTransport
+from http import HTTPStatus
 
 import uvicorn
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
+from websockets.frames import Frame
+from websockets.http11 import Request
 from websockets.protocol import State
 
-from collab.engine.errors import ResetError
+from collab.engine.errors import MessageTooBigError, ResetError
 from collab.engine.limits import Limits
 
 PING_INTERVAL_S = 20
@@ -21,31 +28,114 @@ PING_TIMEOUT_S = 60
 #: How long the end of the process waits for clients to say goodbye, and for open requests.
 GOODBYE_S = 3
 SHUTDOWN_S = 10
+#: How long a line is kept for what its client has still to read, after the application has left it.
+LINGER_S = 15
+#: Bytes that wait for one client in the process, beside one part; and the longest part of a message.
+WRITE_BUFFER_BYTES = 64 * 1024
+PART_BYTES = 64 * 1024
+#: Parts in which a client may send one message.
+MAX_PARTS = 65_536
 
 DRAINING = "The server is going down; come back at once."
 
 
 class ClosingSocket(WebSocketsSansIOProtocol):
-    """Says why it closes, and gives the client the time to hear it.
+    """Says why it closes, gives the client the time to hear it, and no longer.
 
     At the end of the process it closes with 4205, and still takes in what the client sent before it
     knew. On a message that is too big or not WebSocket, it reads on without looking: a connection
     that is torn down with bytes unread resets, and the client would never see the close code.
+
+    A client that does not read never keeps the line, or what waits for it: a long message is sent in
+    parts as the client takes them, and where the line is to end, it is cut. To the application it
+    offers `scope["extensions"]["gatehouse.line"]`, with
+
+        abort(code, reason)   close without waiting: whoever waits in `send` gets an `OSError`
+        progress()            grows whenever the client has taken another part
     """
 
-    def shutdown(self) -> None:
-        if self.close_sent or self.conn.state is not State.OPEN:
-            super().shutdown()
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.sending = asyncio.Lock()
+        self.parts_sent = 0
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            line: dict[object, object] = {"abort": self.abort, "progress": lambda: self.parts_sent}
+            self.scope["extensions"]["gatehouse.line"] = line
+
+    # -- sending
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] != "websocket.send":
+            await super().send(message)
             return
-        self.stop_keepalive()
-        self.conn.send_close(ResetError.close_code, DRAINING)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.close)
+        data = message.get("bytes") or b""
+        async with self.sending:  # no other message may begin between two parts
+            if len(data) > PART_BYTES and self.handshake_complete and not self.close_sent:
+                await self.send_parts(data)
+            else:
+                await super().send(message)
+                self.parts_sent += 1
+
+    async def send_parts(self, data: bytes) -> None:
+        """Send a long message as WebSocket fragments: what the client does not take is not copied."""
+        view = memoryview(data)
+        for start in range(0, len(data), PART_BYTES):
+            await self.writable.wait()
+            if self.disconnected or self.conn.state is not State.OPEN:
+                raise ClientDisconnected
+            stop = start + PART_BYTES
+            if start:
+                self.conn.send_continuation(view[start:stop], fin=stop >= len(data))
+            else:
+                self.conn.send_binary(view[:stop], fin=False)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.parts_sent += 1
+            await asyncio.sleep(0)
+
+    # -- receiving
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client reads nothing: its pings would fill the memory with answers."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take another part of a message; empty ones count for nothing in its size, but not for nothing."""
+        if self.close_sent:
+            return
+        if len(self.frames) < MAX_PARTS:
+            super().handle_cont(event)
+            return
+        self.conn.fail(MessageTooBigError.close_code, f"A message may have at most {MAX_PARTS} parts.")
+        self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
         if self.close_sent or self.conn.close_sent is None:
             return
+        self.end()
+
+    # -- the end
+
+    def abort(self, code: int, reason: str) -> None:
+        """Close a line whose client does not read; harmless if it is being closed already.
+
+        The close frame stands behind what is buffered, for a client that reads again.
+        """
+        if not self.close_sent and self.conn.state is State.OPEN:
+            self.conn.send_close(code, reason)
+            self.end()
+
+    def end(self) -> None:
+        """The close frame is made: the application is told, and the client has a moment to read it."""
+        assert self.conn.close_sent is not None
         self.close_sent = True
+        self.disconnected = True  # for whoever waits to send
+        self.writable.set()
         self.stop_keepalive()
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -53,7 +143,38 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.close)
+        self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.abort)
+
+    def shutdown(self) -> None:
+        if self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN:
+            self.stop_keepalive()
+            self.conn.send_close(ResetError.close_code, DRAINING)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.abort)
+            return
+        if self.handshake_complete or self.initial_response is not None:
+            super().shutdown()
+        else:
+            self.refuse_handshake()
+        self.loop.call_later(GOODBYE_S, self.transport.abort)
+
+    def refuse_handshake(self) -> None:
+        """Nobody knows yet who it is: as with any request, another process may do better."""
+        self.disconnected = True
+        response = self.conn.reject(HTTPStatus.SERVICE_UNAVAILABLE, DRAINING)
+        response.headers["Retry-After"] = "1"
+        self.conn.send_response(response)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.loop.call_later(GOODBYE_S, self.transport.abort)
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        if self in self.connections:
+            self.loop.call_later(LINGER_S, self.transport.abort)
 
 
 def end_with_parent() -> None:

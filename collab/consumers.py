@@ -355,13 +355,21 @@ def _binary(data: bytes | None) -> bytes:
 
 
 class _SocketTransport:
-    """The engine's way out to one socket; both calls wait while the client does not read."""
+    """The engine's way out to one socket; `backend.server` says what a line offers, others offer nothing."""
 
     def __init__(self, consumer: YjsConsumer) -> None:
         self._consumer = consumer
+        self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
 
     async def send(self, frame: bytes) -> None:
         await self._consumer.base_send({"type": "websocket.send", "bytes": frame})
 
     async def close(self, code: int, reason: str) -> None:
         await self._consumer.close(code=code, reason=reason)
+
+    def abort(self, code: int, reason: str) -> None:
+        if self._line is not None:
+            self._line["abort"](code, reason)
+
+    def progress(self) -> int:
+        return 0 if self._line is None else int(self._line["progress"]())

@@ -28,11 +28,17 @@ _FRAME_BYTES = 64
 
 
 class Transport(Protocol):
-    """The way to one client; both calls wait while the client does not read."""
+    """The way to one client; `send` and `close` wait while the client does not read."""
 
     async def send(self, frame: bytes) -> None: ...
 
     async def close(self, code: int, reason: str) -> None: ...
+
+    def abort(self, code: int, reason: str) -> None:
+        """Close without waiting, and end a `send` that waits with an `OSError`; does nothing if it can't."""
+
+    def progress(self) -> int:
+        """Grows while the client takes a long frame; always the same where that can't be seen."""
 
 
 Clocks = dict[int, int]
@@ -81,6 +87,7 @@ class Connection:
         self._work = asyncio.Event()
         self._ending: tuple[CollabError, bytes | None] | None = None
         self._sending_since: float | None = None
+        self._progress = 0
         self._last_sent_at = clock()
         self._tokens = float(limits.message_burst)
         self._counted_at = clock()
@@ -151,10 +158,23 @@ class Connection:
         self._ending = error, create_permission_denied_message(error.reason) if is_denial else None
         self._work.set()
 
+    def abort(self, error: CollabError) -> None:
+        """End a connection whose client does not read: nobody waits for that any more."""
+        self.close(error)
+        self._transport.abort(error.close_code, error.reason)
+
     def is_stuck(self, patience_s: float) -> bool:
-        """Whether the client has not read anything for `patience_s`, with something waiting for it."""
-        since = self._sending_since
-        return since is not None and self._clock() - since > patience_s
+        """Whether the client has not read anything for `patience_s`, with something waiting for it.
+
+        To be asked more often than that.
+        """
+        if self._sending_since is None:
+            return False
+        progress = self._transport.progress()
+        if progress != self._progress:
+            self._progress = progress
+            self._sending_since = self._clock()
+        return self._clock() - self._sending_since > patience_s
 
     def is_silent(self, interval_s: float) -> bool:
         """Whether nothing was sent for `interval_s` and nothing is about to be."""

@@ -169,7 +169,9 @@ class Registry:
             room.presence.expire()
             for connection in list(room.connections.values()):
                 if connection.is_stuck(STUCK_S):
-                    room.close_connection(connection, ResetError("You read too slowly."))
+                    error = ResetError("You read too slowly.")
+                    logger.info("Connection %s closed with %d: %s", connection.id, error.close_code, error)
+                    room.abort_connection(connection, error)
                 elif connection.is_silent(SILENT_S):
                     connection.send(KEEP_ALIVE_MESSAGE)
 

@@ -158,6 +158,11 @@ class LiveRoom:
         self.leave(connection)
         connection.close(error, is_denial=is_denial)
 
+    def abort_connection(self, connection: Connection, error: CollabError) -> None:
+        """End a connection whose client does not read."""
+        self.leave(connection)
+        connection.abort(error)
+
     def close_all(self, error: CollabError, *, is_denial: bool = False) -> None:
         for connection in list(self.connections.values()):
             self.close_connection(connection, error, is_denial=is_denial)

@@ -45,6 +45,7 @@ class Line:
         self.closed: tuple[int, str] | None = None
         self._reads = asyncio.Event()
         self._last_read: bytes | None = None
+        self.parts = 0
         if is_reading:
             self._reads.set()
 
@@ -59,6 +60,8 @@ class Line:
 
     async def send(self, frame: bytes) -> None:
         await self._reads.wait()
+        if self.closed is not None:
+            raise BrokenPipeError
         self.frames.append(frame)
         if frame == self._last_read:
             self.stop_reading()
@@ -66,6 +69,13 @@ class Line:
     async def close(self, code: int, reason: str) -> None:
         await self._reads.wait()
         self.closed = code, reason
+
+    def abort(self, code: int, reason: str) -> None:
+        self.closed = code, reason
+        self._reads.set()
+
+    def progress(self) -> int:
+        return self.parts
 
 
 class Client:
@@ -95,6 +105,11 @@ class Client:
     @property
     def frames(self) -> list[bytes]:
         return self.line.frames
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is sent to it."""
+        return self._drain.done()
 
     async def end(self) -> None:
         self._drain.cancel()

@@ -243,6 +243,32 @@ async def test_connection_whose_client_does_not_read_is_stuck_after_a_while(
     assert not client.connection.is_stuck(60)
 
 
+async def test_connection_whose_client_takes_a_long_frame_slowly_is_not_stuck(
+    make_client: MakeClient, clock: FakeClock
+) -> None:
+    client = make_client(is_reading=False)
+    client.connection.send(b"a long one")
+    await turns()
+    for _ in range(5):
+        clock.advance(50)
+        client.line.parts += 1
+        assert not client.connection.is_stuck(60)
+    clock.advance(61)
+    assert client.connection.is_stuck(60)
+
+
+async def test_abort_ends_what_waits_for_the_client(make_client: MakeClient) -> None:
+    client = make_client(is_reading=False)
+    client.connection.send(b"waits")
+    client.connection.send(b"is queued")
+    await turns()
+    client.connection.abort(ResetError("Too slow."))
+    await turns()
+    assert client.frames == []
+    assert client.line.closed == (4205, "Too slow.")
+    assert client.has_ended
+
+
 async def test_connection_on_which_nothing_was_sent_is_silent_after_a_while(
     make_client: MakeClient, clock: FakeClock
 ) -> None:

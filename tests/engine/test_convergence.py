@@ -198,6 +198,12 @@ class Editor:
     async def close(self, code: int, reason: str) -> None:
         raise AssertionError(f"closed with {code}: {reason}")
 
+    def abort(self, code: int, reason: str) -> None:
+        raise AssertionError(f"aborted with {code}: {reason}")
+
+    def progress(self) -> int:
+        return 0
+
     async def _say(self, frame: bytes) -> None:
         assert self._process is not None
         assert self._connection is not None

@@ -332,10 +332,8 @@ async def test_sweep_sends_stuck_connections_away(scene: Scene, clock: FakeClock
     scene.registry.sweep()
     assert client.connection.is_closed
     assert room.connections == {}
-    client.line.read_again()
-    await until(lambda: client.line.closed)
-    assert client.line.closed is not None
-    assert client.line.closed[0] == 4205
+    assert client.line.closed == (4205, "You read too slowly.")
+    await until(lambda: client.has_ended)
 
 
 async def test_close_sends_everyone_away_and_leaves_checkpoints(scene: Scene) -> None:
