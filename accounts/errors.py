@@ -3,10 +3,15 @@
     DomainError
     ├── NotFoundError            does not exist, or the caller may not know that it does
     ├── PermissionDeniedError    the caller sees the object but may not do this to it
+    ├── ChangedMeanwhileError    the object is not any more what the caller wants to change
     └── InvalidError             the request itself can't be carried out
         ├── EmailTakenError
         ├── UnknownUserError
+        ├── UnknownMemberError
+        ├── UnknownGroupError
         ├── AlreadyMemberError
+        ├── NameTakenError
+        ├── InvalidInvitationError
         └── LastOwnerError
 
 `code` is for programs, `detail` a sentence for people, `fields` the messages by field of the input.
@@ -42,6 +47,11 @@ class PermissionDeniedError(DomainError):
     default_detail = "You do not have permission to do this."
 
 
+class ChangedMeanwhileError(DomainError):
+    code = "precondition_failed"
+    default_detail = "This was changed meanwhile; read it again."
+
+
 class InvalidError(DomainError):
     """The input, alone or together with what is stored, can't be accepted."""
 
@@ -72,6 +82,52 @@ class UnknownUserError(InvalidError):
 class AlreadyMemberError(InvalidError):
     code = "already_member"
     default_detail = "This user is already a member."
+
+
+class UnknownMemberError(InvalidError):
+    """Whoever is to be added to a group is no member of its organization.
+
+    Args:
+        field: the name of the input that was to identify the member.
+    """
+
+    code = "unknown_member"
+    default_detail = "The organization has no such member."
+
+    def __init__(self, field: str) -> None:
+        super().__init__(fields={field: [self.default_detail]})
+
+
+class UnknownGroupError(InvalidError):
+    """Raised for a group of another organization too: from outside the two look the same."""
+
+    code = "unknown_group"
+    default_detail = "The organization has no such group."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"group": [self.default_detail]})
+
+
+class NameTakenError(InvalidError):
+    code = "name_taken"
+    default_detail = "There is already one of this name."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"name": [self.default_detail]})
+
+
+class InvalidInvitationError(InvalidError):
+    """Raised alike for a token that is forged, too old, or made for another address.
+
+    Args:
+        field: the name of the input that the token came in.
+    """
+
+    code = "invalid_invitation"
+    default_detail = "This invitation is not for this e-mail address, or no longer valid."
+
+    def __init__(self, field: str) -> None:
+        super().__init__(fields={field: [self.default_detail]})
 
 
 class LastOwnerError(InvalidError):

@@ -14,6 +14,16 @@ from django.db import models
 from django.db.models.functions import Lower
 
 
+class Versioned(models.Model):
+    """What a PATCH may change; `accounts.versions` tells who would overwrite what they have not seen."""
+
+    #: The names of the fields that it may change.
+    versioned_fields: ClassVar[tuple[str, ...]]
+
+    class Meta:
+        abstract = True
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates users whose e-mail address is stored in lower case: it is the login."""
 
@@ -37,8 +47,10 @@ class Origin(NamedTuple):
     user_agent: str = ""
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(Versioned, AbstractBaseUser, PermissionsMixin):
     """A person who can sign in."""
+
+    versioned_fields = ("name",)
 
     #: From where they act in the request at hand; not stored.
     origin: Origin | None = None
@@ -72,8 +84,10 @@ class OrganizationRole(models.TextChoices):
     GUEST = "guest"
 
 
-class Organization(models.Model):
+class Organization(Versioned):
     """A tenant: nothing of one organization is visible from another."""
+
+    versioned_fields = ("name",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=150)
@@ -91,8 +105,10 @@ class Organization(models.Model):
         return self.name
 
 
-class OrganizationMember(models.Model):
+class OrganizationMember(Versioned):
     """A membership in an organization: of a user, or of an e-mail address that has no account yet."""
+
+    versioned_fields = ("role",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="members")
@@ -120,8 +136,10 @@ class OrganizationMember(models.Model):
         return f"{self.user_id or self.email} is {self.role} of {self.organization_id}"
 
 
-class Group(models.Model):
+class Group(Versioned):
     """Members of an organization who are given access together."""
+
+    versioned_fields = ("name",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="groups")

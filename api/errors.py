@@ -19,7 +19,13 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as framework_exception_handler
 
-from accounts.errors import DomainError, NotFoundError, PermissionDeniedError, first_line
+from accounts.errors import (
+    ChangedMeanwhileError,
+    DomainError,
+    NotFoundError,
+    PermissionDeniedError,
+    first_line,
+)
 
 logger = logging.getLogger("api")
 
@@ -63,6 +69,8 @@ def _status_of(error: DomainError) -> int:
             return status.HTTP_404_NOT_FOUND
         case PermissionDeniedError():
             return status.HTTP_403_FORBIDDEN
+        case ChangedMeanwhileError():
+            return status.HTTP_412_PRECONDITION_FAILED
     return status.HTTP_400_BAD_REQUEST
 
 

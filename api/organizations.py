@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts import selectors
 from accounts.models import Organization, OrganizationRole
 from accounts.services import organizations
+from api.etags import conditional
 from api.serializers import BodySerializer
 from api.views import ApiViewSet
 from collab.services.organizations import delete_organization
@@ -50,17 +51,21 @@ class OrganizationViewSet(ApiViewSet):
         """One organization."""
         return self._current(organization_id)
 
+    @conditional
     @extend_schema(request=OrganizationBodySerializer)
     def partial_update(self, request: Request, organization_id: UUID) -> Response:
         """Change the name: owners and admins."""
         body = self.body(OrganizationBodySerializer)
         return self.one(
-            organizations.rename_organization(actor=self.caller, organization_id=organization_id, **body)
+            organizations.rename_organization(
+                actor=self.caller, organization_id=organization_id, if_match=self.if_match, **body
+            )
         )
 
+    @conditional
     def destroy(self, request: Request, organization_id: UUID) -> Response:
         """Delete it with all its rooms, for good: owners."""
-        delete_organization(actor=self.caller, organization_id=organization_id)
+        delete_organization(actor=self.caller, organization_id=organization_id, if_match=self.if_match)
         return Response(status=204)
 
     def _current(self, organization_id: UUID, *, status: int = 200) -> Response:

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.etags import conditional
 from api.serializers import BodySerializer, RoleField
 from api.views import ApiViewSet
 from collab import selectors
@@ -104,15 +105,19 @@ class RoomViewSet(ApiViewSet):
         """One room."""
         return self.one(selectors.access_room(self.caller, room_id))
 
+    @conditional
     @extend_schema(request=RoomChangesSerializer)
     def partial_update(self, request: Request, room_id: UUID) -> Response:
         """Change the name, or the role of the organization's members: needs `manage`."""
         changes = cast("rooms.RoomChanges", self.body(RoomChangesSerializer))
-        return self.one(rooms.update_room(actor=self.caller, room_id=room_id, **changes))
+        return self.one(
+            rooms.update_room(actor=self.caller, room_id=room_id, if_match=self.if_match, **changes)
+        )
 
+    @conditional
     def destroy(self, request: Request, room_id: UUID) -> Response:
         """Put it in the trash: needs `delete`."""
-        rooms.trash_room(actor=self.caller, room_id=room_id)
+        rooms.trash_room(actor=self.caller, room_id=room_id, if_match=self.if_match)
         return Response(status=204)
 
     @extend_schema(request=None)

@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.models import User
+from accounts.models import User, Versioned
+from api.etags import etag_of, versions_of
 
 
 class ApiViewSet(GenericViewSet):
@@ -21,6 +22,11 @@ class ApiViewSet(GenericViewSet):
     def caller(self) -> User:
         """The user who asks. Only for views that require authentication."""
         return cast("User", self.request.user)
+
+    @property
+    def if_match(self) -> frozenset[str] | None:
+        """What the caller wants to change, for a service's argument of this name."""
+        return versions_of(self.request)
 
     def body(self, serializer_class: type[Serializer]) -> dict[str, Any]:
         """The checked body of the request.
@@ -40,8 +46,9 @@ class ApiViewSet(GenericViewSet):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def one(self, instance: Any, *, status: int = 200) -> Response:
-        """A single object."""
-        return Response(self.get_serializer(instance).data, status=status)
+        """A single object, with its ETag if it can be changed."""
+        headers = {"ETag": etag_of(instance)} if isinstance(instance, Versioned) else None
+        return Response(self.get_serializer(instance).data, status=status, headers=headers)
 
 
 def _validated(serializer: Serializer) -> dict[str, Any]:

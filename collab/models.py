@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from accounts.models import Group, Organization, User
+from accounts.models import Group, Organization, User, Versioned
 
 
 class RoomRole(models.TextChoices):
@@ -26,8 +26,10 @@ class RoomRole(models.TextChoices):
 SHARED_ROLES = [(RoomRole.EDITOR.value, "Editor"), (RoomRole.VIEWER.value, "Viewer")]
 
 
-class Room(models.Model):
+class Room(Versioned):
     """The shared thing: a name, members, and one Yjs document."""
+
+    versioned_fields = ("name", "organization_role")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="rooms")
@@ -59,8 +61,10 @@ class Room(models.Model):
         return self.name
 
 
-class RoomMember(models.Model):
+class RoomMember(Versioned):
     """A membership in a room: of a user, a group, or an e-mail address that has no account yet."""
+
+    versioned_fields = ("role",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     room = models.ForeignKey(Room, models.CASCADE, related_name="members")
@@ -91,8 +95,10 @@ class RoomMember(models.Model):
         return f"{self.user_id or self.group_id or self.email} is {self.role} of {self.room_id}"
 
 
-class ShareLink(models.Model):
+class ShareLink(Versioned):
     """A secret that gives whoever redeems it a role in a room, as long as the link lives."""
+
+    versioned_fields = ("role", "password", "expires_at", "max_uses")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     room = models.ForeignKey(Room, models.CASCADE, related_name="share_links")
@@ -138,6 +144,18 @@ class ShareLinkGrant(models.Model):
         return f"{self.user_id} by {self.link_id}"
 
 
+class WrongPassword(models.Model):
+    """An attempt at the password of a share link, by somebody who never got in since."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    link = models.ForeignKey(ShareLink, models.CASCADE, related_name="wrong_passwords")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.link_id}"
+
+
 class AccessRequestStatus(models.TextChoices):
     """Where a request for access stands."""
 
@@ -146,8 +164,10 @@ class AccessRequestStatus(models.TextChoices):
     DECLINED = "declined"
 
 
-class AccessRequest(models.Model):
+class AccessRequest(Versioned):
     """Somebody asks for a role in a room."""
+
+    versioned_fields = ("status",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     room = models.ForeignKey(Room, models.CASCADE, related_name="access_requests")

@@ -6,6 +6,7 @@ the number of owners, which decide what is allowed, can't move before the change
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from accounts.epochs import announce_access_change, raise_access_epoch
 from accounts.errors import AlreadyMemberError, LastOwnerError, NotFoundError, PermissionDeniedError
 from accounts.models import Organization, OrganizationMember, OrganizationRole, User
 from accounts.selectors import abilities_in, access_organization, get_active_user
+from accounts.versions import check_unchanged
 
 if TYPE_CHECKING:
     from accounts.selectors import VisibleOrganization
@@ -29,23 +31,37 @@ def create_organization(*, owner: User, name: str) -> Organization:
 
 
 @transaction.atomic
-def rename_organization(*, actor: User, organization_id: UUID, name: str) -> Organization:
-    """Raises NotFoundError, or PermissionDeniedError for whoever is not owner or admin."""
+def rename_organization(
+    *, actor: User, organization_id: UUID, name: str, if_match: Collection[str] | None = None
+) -> Organization:
+    """Give an organization another name.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: only owners and admins may.
+        ChangedMeanwhileError: see `accounts.versions`.
+    """
+    lock_organization(organization_id)
     organization = access_organization(actor, organization_id, needs="rename")
+    check_unchanged(organization, if_match)
     organization.name = name
     organization.save(update_fields=["name"])
     return organization
 
 
 @transaction.atomic
-def delete_organization(*, actor: User, organization_id: UUID) -> None:
+def delete_organization(
+    *, actor: User, organization_id: UUID, if_match: Collection[str] | None = None
+) -> None:
     """Delete an organization and all that belongs to it, rooms and documents too, for good.
 
     Raises:
         NotFoundError, PermissionDeniedError: only an owner may.
+        ChangedMeanwhileError: see `accounts.versions`.
     """
     lock_organization(organization_id)
-    access_organization(actor, organization_id, needs="delete").delete()
+    organization = access_organization(actor, organization_id, needs="delete")
+    check_unchanged(organization, if_match)
+    organization.delete()
     announce_access_change(Organization, organization_id)
 
 

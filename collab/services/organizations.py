@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import transaction
@@ -12,11 +13,14 @@ from collab.models import Room, RoomHead, RoomMember
 
 
 @transaction.atomic
-def delete_organization(*, actor: User, organization_id: UUID) -> None:
+def delete_organization(
+    *, actor: User, organization_id: UUID, if_match: Collection[str] | None = None
+) -> None:
     """Delete an organization with all its rooms and their documents, for good.
 
     Raises:
-        NotFoundError, PermissionDeniedError: see `accounts.services.organizations.delete_organization`.
+        NotFoundError, PermissionDeniedError, ChangedMeanwhileError: see
+            `accounts.services.organizations.delete_organization`.
     """
     organizations.lock_organization(organization_id)
     # In the order in which others lock, or the two would wait for each other: the log's writers take
@@ -25,7 +29,7 @@ def delete_organization(*, actor: User, organization_id: UUID) -> None:
     list(heads.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
     rooms = Room.objects.filter(organization=organization_id)
     list(rooms.select_for_update().order_by("pk").values_list("pk"))
-    organizations.delete_organization(actor=actor, organization_id=organization_id)
+    organizations.delete_organization(actor=actor, organization_id=organization_id, if_match=if_match)
 
 
 @transaction.atomic

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit import AuditAction, record
 from accounts.epochs import raise_access_epoch
 from accounts.models import User
 from accounts.selectors import access_organization
 from accounts.services.organizations import lock_organization
+from accounts.versions import check_unchanged
 from collab.models import Room, RoomHead, RoomMember, RoomRole
 from collab.selectors import access_room
 from collab.services.locks import lock, lock_room
@@ -38,37 +41,58 @@ def create_room(*, actor: User, organization_id: UUID, name: str) -> Room:
     room = Room.objects.create(organization=organization, name=name)
     RoomHead.objects.create(room=room)
     RoomMember.objects.create(room=room, user=actor, role=RoomRole.OWNER)
+    record(AuditAction.ROOM_CREATED, organization_id=organization_id, actor=actor, room_id=room.pk)
     return room
 
 
 @transaction.atomic
-def update_room(*, actor: User, room_id: UUID, **changes: Unpack[RoomChanges]) -> Room:
+def update_room(
+    *,
+    actor: User,
+    room_id: UUID,
+    if_match: Collection[str] | None = None,
+    **changes: Unpack[RoomChanges],
+) -> Room:
     """Change the name, or the role that every member of the organization has.
 
     Raises:
         NotFoundError, PermissionDeniedError: see `selectors.access_room`.
+        ChangedMeanwhileError: see `accounts.versions`.
     """
     room = lock_room(actor, room_id, needs="manage")
+    check_unchanged(room, if_match)
     moves_access = changes.get("organization_role", room.organization_role) != room.organization_role
     for field, value in changes.items():
         setattr(room, field, value)
     room.save(update_fields=list(changes))
     if moves_access:
         raise_access_epoch(Room, room.pk)
+    if changes:
+        record(
+            AuditAction.ROOM_CHANGED,
+            organization_id=room.organization_id,
+            actor=actor,
+            room_id=room.pk,
+            fields=", ".join(sorted(changes)),
+            organization_role=room.organization_role,
+        )
     return room
 
 
 @transaction.atomic
-def trash_room(*, actor: User, room_id: UUID) -> None:
+def trash_room(*, actor: User, room_id: UUID, if_match: Collection[str] | None = None) -> None:
     """Put a room in the trash: from now on nobody has access, the document stays.
 
     Raises:
         NotFoundError, PermissionDeniedError: see `selectors.access_room`.
+        ChangedMeanwhileError: see `accounts.versions`.
     """
     room = lock_room(actor, room_id, needs="delete")
+    check_unchanged(room, if_match)
     room.trashed_at = timezone.now()
     room.save(update_fields=["trashed_at"])
     raise_access_epoch(Room, room.pk)
+    record(AuditAction.ROOM_TRASHED, organization_id=room.organization_id, actor=actor, room_id=room.pk)
 
 
 @transaction.atomic
@@ -81,7 +105,9 @@ def restore_room(*, actor: User, room_id: UUID) -> Room:
     """
     lock(room_id)
     room = access_room(actor, room_id, needs="delete", even_trashed=True)
-    room.trashed_at = None
-    room.save(update_fields=["trashed_at"])
-    raise_access_epoch(Room, room.pk)
+    if room.trashed_at is not None:
+        room.trashed_at = None
+        room.save(update_fields=["trashed_at"])
+        raise_access_epoch(Room, room.pk)
+        record(AuditAction.ROOM_RESTORED, organization_id=room.organization_id, actor=actor, room_id=room.pk)
     return room
