@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import path
 
 from api import tokens
+from api.connections import ConnectionViewSet
 from api.organization_members import OrganizationMemberViewSet
 from api.organizations import OrganizationViewSet
 from api.room_members import RoomMemberViewSet
@@ -35,4 +36,9 @@ urlpatterns = [
     path("rooms/<uuid:room_id>/restore/", RoomViewSet.as_view({"post": "restore"})),
     path("rooms/<uuid:room_id>/members/", RoomMemberViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/members/<uuid:member_id>/", RoomMemberViewSet.as_view(_ITEM)),
+    path("rooms/<uuid:room_id>/connections/", ConnectionViewSet.as_view({"get": "list"})),
+    path(
+        "rooms/<uuid:room_id>/connections/<uuid:connection_id>/",
+        ConnectionViewSet.as_view({"delete": "destroy"}),
+    ),
 ]

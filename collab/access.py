@@ -7,7 +7,7 @@ from uuid import UUID
 
 from collab import selectors
 from collab.engine.ports import Grant
-from collab.threads import DatabaseThreads, batches_of
+from collab.threads import DatabaseThreads
 
 READERS = 4
 
@@ -27,13 +27,10 @@ class DatabaseAccess:
             found.organization_id: found.organization_epoch,
             found.user_id: found.user_epoch,
         }
-        return Grant(can_write=found.access.abilities.write, epochs=epochs)
+        return Grant(role=str(found.access.role), can_write=found.access.abilities.write, epochs=epochs)
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
-        epochs: dict[UUID, int] = {}
-        for some in batches_of(keys):
-            epochs |= await self._readers.run(selectors.current_epochs, some, some, some)
-        return epochs
+        return await self._readers.run(selectors.current_epochs, keys, keys, keys)
 
     def close(self) -> None:
         """Close the threads; blocks until they are idle."""

@@ -19,6 +19,7 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
+from django.utils import timezone
 
 from collab.engine.connection import Connection
 from collab.engine.encoding import read_canonical_var_uint
@@ -43,6 +44,7 @@ from collab.engine.protocol import (
 from collab.engine.registry import Registry
 from collab.engine.room import LiveRoom
 from collab.live import DRAINING, LiveEngine, get_engine
+from collab.models import LiveConnection
 from collab.relay import group_name
 from collab.replicas import new_ydoc, open_replica, replica_of
 
@@ -269,6 +271,7 @@ class RoomConsumer(YjsConsumer):
     """
 
     channel_layer_alias = ""
+    protocol = "y-websocket"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -341,10 +344,21 @@ class RoomConsumer(YjsConsumer):
             asked_at=self._asked_at,
             expires_in_s=None if token is None else token.expires_at - time.time(),
         )
+        engine.roster.opened(
+            LiveConnection(
+                id=UUID(connection.id),
+                room_id=UUID(room.name),
+                user_id=self.scope["user"].pk,
+                role=self._grant.role,
+                protocol=self.protocol,
+                since=timezone.now(),
+            )
+        )
 
     def _leave(self, engine: LiveEngine) -> None:
         assert self._connection is not None
         engine.leases.release(self._connection)
+        engine.roster.closed(UUID(self._connection.id))
         super()._leave(engine)
 
 

@@ -25,6 +25,7 @@ from collab.engine.peers import PeerReplication
 from collab.engine.publisher import Publisher
 from collab.engine.registry import Registry
 from collab.relay import LayerRelay
+from collab.roster import Roster
 from collab.sandbox import Sandbox
 from collab.store import DatabaseLog
 
@@ -50,6 +51,7 @@ class LiveEngine:
         self.clock = time.monotonic
         self.access = DatabaseAccess()
         self.leases = LeaseKeeper(self.access, limits.access_lease_s, self.clock)
+        self.roster = Roster()
         self.is_draining = False
         self._log = DatabaseLog()
         self._relay = LayerRelay(get_channel_layer(), self._access_changed)
@@ -81,6 +83,7 @@ class LiveEngine:
         self._run(self._logged.write(), "log writer")
         self._run(self._relay.run(), "relay")
         self._run(self._relay.watch(), "relay watch")
+        self._run(self.roster.run(), "roster")
         for publisher in self._publishers:
             self._run(publisher.run(), "publisher")
         self._run(_every(HEAL_S, self.stored.heal), "healing")
@@ -125,6 +128,8 @@ class LiveEngine:
         await self._logged.finish()
         await self.unstored.close(error)
         await end_tasks(self._tasks)
+        await self.roster.leave()
+        await asyncio.to_thread(self.roster.close)
         await asyncio.to_thread(self._log.close)
         await asyncio.to_thread(self.access.close)
 

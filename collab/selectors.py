@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, QuerySet, Subquery
+from django.db.models.functions import Now
 
 from accounts.errors import NotFoundError, PermissionDeniedError
 from accounts.models import Organization, User
-from collab.models import Room, RoomMember
+from collab.ids import IsAnyOf
+from collab.models import LiveConnection, Room, RoomMember, ServerProcess
 from collab.policies import (
     Access,
     RoomAbility,
@@ -23,6 +26,9 @@ from collab.policies import (
     room_access,
     with_grants,
 )
+
+#: A process that has not said so for this long is not there.
+PROCESS_GONE_S = 15
 
 
 def rooms_visible_to(
@@ -84,6 +90,22 @@ def access_room_member(user: User | AnonymousUser, room_id: UUID, member_id: UUI
     return member
 
 
+def connections_visible_to(user: User | AnonymousUser, room_id: UUID) -> QuerySet[LiveConnection]:
+    """Who is connected to a room now, with their users, over all processes, for whoever may read it.
+
+    Raises:
+        NotFoundError: see `access_room`.
+    """
+    room = access_room(user, room_id)
+    return living_connections().filter(room=room, kicked_at__isnull=True).select_related("user")
+
+
+def living_connections() -> QuerySet[LiveConnection]:
+    """The connections of all processes that are there."""
+    seen = ServerProcess.objects.filter(seen_at__gt=Now() - timedelta(seconds=PROCESS_GONE_S))
+    return LiveConnection.objects.filter(process_id__in=seen.values("pk"))
+
+
 @dataclass(frozen=True, slots=True)
 class RoomAccess:
     """What a connection is let into a room with, and the epochs at which that was true."""
@@ -132,9 +154,9 @@ def current_epochs(
 
     What no longer counts is absent: missing rows, rooms in the trash, users who were deactivated.
     """
-    rooms = Room.objects.filter(pk__in=room_ids, trashed_at__isnull=True)
-    organizations = Organization.objects.filter(pk__in=organization_ids)
-    users = User.objects.filter(pk__in=user_ids, is_active=True)
+    rooms = Room.objects.filter(IsAnyOf("pk", room_ids), trashed_at__isnull=True)
+    organizations = Organization.objects.filter(IsAnyOf("pk", organization_ids))
+    users = User.objects.filter(IsAnyOf("pk", user_ids), is_active=True)
     columns = ("pk", "access_epoch")
     return dict(
         rooms.values_list(*columns).union(

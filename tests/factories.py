@@ -9,15 +9,25 @@ from hashlib import sha256
 from itertools import count
 from threading import Barrier
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import connections
+from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Group, GroupMember, Organization, OrganizationMember, OrganizationRole, User
 from accounts.signals import access_changed
-from collab.models import Room, RoomHead, RoomMember, RoomRole, ShareLink, ShareLinkGrant
+from collab.models import (
+    LiveConnection,
+    Room,
+    RoomHead,
+    RoomMember,
+    RoomRole,
+    ServerProcess,
+    ShareLink,
+    ShareLinkGrant,
+)
 
 _numbers = count(1)
 
@@ -93,6 +103,15 @@ def make_link(room: Room, *, role: str = "viewer", **fields: object) -> ShareLin
 def make_link_grant(room: Room, user: User, **fields: object) -> ShareLinkGrant:
     """What somebody holds who redeemed a link."""
     return ShareLinkGrant.objects.create(link=make_link(room, uses=1, **fields), user=user)
+
+
+def make_connection(room: Room, user: User, **fields: Any) -> LiveConnection:
+    """An open socket in a process that is there, which in truth it is not."""
+    process = ServerProcess.objects.create(pk=uuid4(), seen_at=timezone.now())
+    fields = {"role": "editor", "protocol": "y-websocket", "since": timezone.now(), **fields}
+    return LiveConnection.objects.create(
+        pk=uuid4(), **{"process_id": process.pk, "room": room, "user": user, **fields}
+    )
 
 
 def access_token(user: User) -> str:

@@ -138,8 +138,12 @@ class Compactor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Access as it was found: it holds while each epoch it was found at stays the same."""
+    """Access as it was found: it holds while each epoch it was found at stays the same.
 
+    `role`: what others are told of it.
+    """
+
+    role: str
     can_write: bool
     epochs: Mapping[UUID, int]
 

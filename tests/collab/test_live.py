@@ -170,7 +170,7 @@ async def test_periodic_tasks_go_on_after_a_failure(
 async def test_rooms_of_both_kinds_with_one_name_do_not_meet(engine: LiveEngine) -> None:
     room, editor = await room_with_editor()
     _, stored = await join(engine, room, editor)
-    other = Member(engine, uuid4(), Grant(can_write=True, epochs={}))
+    other = Member(engine, uuid4(), Grant(role="editor", can_write=True, epochs={}))
     unstored = await engine.unstored.join(str(room.pk), other.connection)
     await unstored.receive(other.connection, create_update_message(typed(7, "hello")))
     assert stored.document.is_empty

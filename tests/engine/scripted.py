@@ -149,7 +149,9 @@ class ScriptedAccess:
     def grant_of(self, user_id: UUID) -> Grant | None:
         if user_id not in self.grants:
             return None
-        return Grant(can_write=self.grants[user_id], epochs={user_id: self.epochs[user_id]})
+        can_write = self.grants[user_id]
+        role = "editor" if can_write else "viewer"
+        return Grant(role=role, can_write=can_write, epochs={user_id: self.epochs[user_id]})
 
     async def resolve(self, user_id: UUID, room: str) -> Grant | None:
         self.questions += 1

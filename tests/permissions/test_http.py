@@ -21,6 +21,7 @@ from tests.factories import (
     add_to_organization,
     add_to_room,
     api_client,
+    make_connection,
     make_organization,
     make_room,
     make_user,
@@ -45,6 +46,7 @@ ORGANIZATION_MEMBER = ORGANIZATION_MEMBERS + "{member_id}/"
 ROOM = "rooms/{room_id}/"
 ROOM_MEMBERS = ROOM + "members/"
 ROOM_MEMBER = ROOM_MEMBERS + "{member_id}/"
+CONNECTION = ROOM + "connections/{connection_id}/"
 
 # fmt: off
 TABLE = [
@@ -90,6 +92,9 @@ TABLE = [
     Row("PATCH", ROOM_MEMBER,                      "200 200 404 404 200 403 403 404 401", {"role": "editor"}),
     Row("DELETE", ROOM_MEMBER,                     "204 204 404 404 204 403 403 404 401"),
 
+    Row("GET", ROOM + "connections/",              "200 200 404 404 200 200 200 404 401"),
+    Row("DELETE", CONNECTION,                      "204 204 404 404 204 403 403 404 401"),
+
     Row("GET", ROOM,                               "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("PATCH", ROOM,                             "404 404 404 404 404 404 404 404 401", {"name": "New"},
         in_trash=True),
@@ -117,6 +122,7 @@ class World:
         self.newcomer = make_user(email="newcomer@example.com")
         self.organization_member = add_to_organization(self.organization, make_user(), "member")
         self.room_member = add_to_room(self.room, make_user(), "viewer")
+        self.connection = make_connection(self.room, self.room_member.user)
         make_room(make_organization(owner=self.people["stranger"]), owner=self.people["stranger"])
 
     def filled(self, text: str, path: str) -> str:
@@ -126,6 +132,7 @@ class World:
             organization_id=self.organization.pk,
             room_id=self.room.pk,
             member_id=member.pk,
+            connection_id=self.connection.pk,
             user_id=self.newcomer.pk,
         )
 
