@@ -39,6 +39,7 @@ class Environment:
     email: Mapping[str, object]
     email_from: str
     frontend_url: str
+    verify_invitations: bool
     allowed_hosts: list[str]
     allowed_origins: list[str]
     host: str
@@ -69,6 +70,7 @@ def read_environment() -> Environment:
         email=_email(env, debug=bool(debug)),
         email_from=env.str("EMAIL_FROM", "Gatehouse <gatehouse@localhost>", validate=validate.Length(min=3)),
         frontend_url=(env.str("FRONTEND_URL", f"http://{host}:{port}", validate=_web_url) or "").rstrip("/"),
+        verify_invitations=env.bool("VERIFY_INVITATIONS", not debug),
         allowed_hosts=env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if debug else []),
         allowed_origins=env.list("ALLOWED_ORIGINS", [], validate=_origins),
         host=host,

@@ -87,6 +87,13 @@ CHANNEL_LAYERS = {
     )
 }
 
+# As Django names them: EMAIL_HOST, EMAIL_PORT, EMAIL_USE_TLS …
+globals().update(ENVIRONMENT.email)
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from
+FRONTEND_URL = ENVIRONMENT.frontend_url
+VERIFY_INVITATIONS = ENVIRONMENT.verify_invitations
+
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -100,12 +107,6 @@ AUTH_PASSWORD_VALIDATORS = [
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
-# As Django names them: EMAIL_HOST, EMAIL_PORT, EMAIL_USE_TLS …
-globals().update(ENVIRONMENT.email)
-EMAIL_TIMEOUT = 5
-DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from
-FRONTEND_URL = ENVIRONMENT.frontend_url
-
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.JSONParser"],

@@ -18,6 +18,7 @@ VARIABLES = [
     "EMAIL_URL",
     "EMAIL_FROM",
     "FRONTEND_URL",
+    "VERIFY_INVITATIONS",
     "ALLOWED_HOSTS",
     "ALLOWED_ORIGINS",
     "HOST",
@@ -45,6 +46,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
         ("REDIS_URL", "http://127.0.0.1", "redis://"),
         ("EMAIL_URL", "mail.example.com", "smtp://"),
         ("FRONTEND_URL", "app.example.com", "https://app.example.com"),
+        ("VERIFY_INVITATIONS", "perhaps", "boolean"),
         ("ALLOWED_ORIGINS", "app.example.com", "https://app.example.com"),
         ("ALLOWED_ORIGINS", "https://app.example.com/page", "origin"),
         ("ACCESS_TOKEN_LIFETIME_S", "0", "1"),
@@ -78,6 +80,15 @@ def test_error_about_the_database_does_not_show_its_password(monkeypatch: pytest
     with pytest.raises(ImproperlyConfigured) as error:
         read_environment()
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(("debug", "expected"), [("0", True), ("1", False)])
+def test_invitations_are_verified_in_production(
+    monkeypatch: pytest.MonkeyPatch, debug: str, expected: bool
+) -> None:
+    monkeypatch.setenv("DEBUG", debug)
+    monkeypatch.setenv("SECRET_KEY", "x" * 50)
+    assert read_environment().verify_invitations is expected
 
 
 def test_development_key_is_made_once_and_kept() -> None:
