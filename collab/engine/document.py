@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from collab.engine.encoding import write_var_uint
 from collab.engine.gate import MAX_RUN, MAX_RUN_BYTES, ParsedUpdate, Run, parse_update
@@ -30,17 +30,21 @@ _NOTHING_DELETED = RangeSet()
 
 @dataclass(slots=True)
 class _Section:
-    """Structs of one client without a gap. A mark is (clock, offset in `data`, structs before it)."""
+    """Structs of one client without a gap. A mark is (clock, offset in `data`, structs before it).
+
+    `places` has those of long structs, by the clock at which the struct ends; none has none.
+    """
 
     start: int
     end: int
     count: int
     data: bytearray
     marks: list[tuple[int, int, int]] = field(default_factory=list)
+    places: dict[int, Sequence[tuple[int, int]]] | None = None
 
     @classmethod
     def of(cls, run: Run) -> _Section:
-        return cls(run.start, run.end, run.count, bytearray(run.data))
+        return cls(run.start, run.end, run.count, bytearray(run.data), places=_places_of(run))
 
     def holds(self, run: Run) -> bool:
         return self.start <= run.start and run.end <= self.end
@@ -58,6 +62,8 @@ class _Section:
             self.marks.append((other.start, size, count))
         if isinstance(other, _Section):
             self.marks += [(clock, size + pos, count + index) for clock, pos, index in other.marks]
+        if other.places:
+            self.places = (self.places or {}) | (_places_of(other) or {})
         self.data += other.data
         self.count += other.count
         self.end = other.end
@@ -67,32 +73,55 @@ class _Section:
 
         Unless `exactly`, a struct that is long to cut stays whole: who receives it cuts it itself.
         """
-        place = bisect_right(self.marks, clock, key=lambda mark: mark[0])
+        place = bisect_right(self.marks, clock, key=_clock)
         start, base, index = self.marks[place - 1] if place else (self.start, 0, 0)
         marks = self.marks[place:]
-        _, stop, next_index = marks[0] if marks else (self.end, len(self.data), self.count)
-        if not exactly and next_index - index == 1 and stop - base >= MAX_RUN_BYTES:
+        stop_clock, stop, next_index = marks[0] if marks else (self.end, len(self.data), self.count)
+        is_one = next_index - index == 1
+        if start == clock or (not exactly and is_one and stop - base >= MAX_RUN_BYTES):
             return self._rest(start, index, b"", base, marks)
-        data, pos = bytes(self.data[base:stop]), 0
-        while True:
+        data, pos, end = bytes(self.data[base:stop]), 0, stop - base
+        while not is_one:
             clocks, end, _ = finish(read_struct(data, pos))
             if start + clocks > clock:
                 break
             start, pos, index = start + clocks, end, index + 1
-        if start == clock:
-            return self._rest(clock, index, b"", base + pos, marks)
-        head = cut_struct(data, pos, client, start, clock - start)
+            if start == clock:
+                return self._rest(clock, index, b"", base + pos, marks)
+        known = self._place(start, clock, stop_clock) if is_one else (0, 0)
+        head = cut_struct(data, pos, end, client=client, clock=start, offset=clock - start, place=known)
         return self._rest(clock, index, head, base + end, marks)
+
+    def _place(self, start: int, clock: int, end: int) -> tuple[int, int]:
+        """The last place up to `clock` in the struct from `start` to `end`; none is `(0, 0)`."""
+        places = (self.places or {}).get(end, ())
+        place = bisect_right(places, clock, key=_clock)
+        if not place or places[place - 1][0] <= start:  # it has none, or none that was not cut off
+            return 0, 0
+        found, bytes_left = places[place - 1]
+        return found - start, bytes_left
 
     def _rest(
         self, start: int, index: int, head: bytes, base: int, marks: Iterable[tuple[int, int, int]]
     ) -> _Section:
         """What begins at `start`: `head`, and the bytes from `base` on, with `index` structs before it."""
         moved = [(clock, pos - base + len(head), before - index) for clock, pos, before in marks]
-        return _Section(start, self.end, self.count - index, bytearray(head) + self.data[base:], moved)
+        data = bytearray(head)
+        data += memoryview(self.data)[base:]
+        places = None
+        if self.places:
+            places = {end: places for end, places in self.places.items() if end > start} or None
+        return _Section(start, self.end, self.count - index, data, moved, places)
+
+
+def _places_of(part: Run | _Section) -> dict[int, Sequence[tuple[int, int]]] | None:
+    if isinstance(part, _Section):
+        return part.places
+    return {part.end: part.places} if part.places else None
 
 
 _start = attrgetter("start")
+_clock = itemgetter(0)
 
 
 class Document:

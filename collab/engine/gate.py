@@ -15,13 +15,13 @@ Sources: yjs `encoding.js`, `DeleteSet.js`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from collab.engine.encoding import read_var_uint
 from collab.engine.errors import LimitError, MalformedError, UpdateRefusedError
-from collab.engine.structs import MAX_CLIENT_BITS, MAX_CLOCK, SKIP, SLICE, finish, read_struct
+from collab.engine.structs import MAX_CLIENT_BITS, MAX_CLOCK, SKIP, SLICE, Places, finish, read_struct
 
 T = TypeVar("T")
 
@@ -35,12 +35,17 @@ SHORT_BYTES = 4096
 
 @dataclass(slots=True)
 class Run:
-    """`count` structs of one client that lie end to end and take the clocks from `start` to `end`."""
+    """`count` structs of one client that lie end to end and take the clocks from `start` to `end`.
+
+    Of a run of one long struct, `places` are where it can be cut without reading all of it: clocks,
+    and how many bytes before the end they begin.
+    """
 
     start: int
     end: int
     count: int
     data: bytes
+    places: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(slots=True)
@@ -155,22 +160,29 @@ def _walk_client(
     parsed.count(structs, max_structs)
     runs = parsed.runs[client] = []
     run_pos, run_clock, run_count = pos, clock, 0
+    places: Places = []
+    run_places: Places = []
     pause = pos + SLICE
     for _ in range(structs):
         if pos >= size:
             raise MalformedError("The update ends where a struct was announced.")
         if run_count == MAX_RUN or pos - run_pos >= MAX_RUN_BYTES or data[pos] & 31 == SKIP:
             if run_count:
-                runs.append(Run(run_clock, clock, run_count, data[run_pos:pos]))
+                runs.append(Run(run_clock, clock, run_count, data[run_pos:pos], run_places))
+                run_places = []
             if data[pos] & 31 == SKIP:
                 clock, pos = _read_skip(data, pos, clock)
                 run_pos, run_clock, run_count = pos, clock, 0
                 continue
             run_pos, run_clock, run_count = pos, clock, 0
-        clocks, end, is_reencodable = yield from read_struct(data, pos)
-        if run_count and end - pos >= MAX_RUN_BYTES:
-            runs.append(Run(run_clock, clock, run_count, data[run_pos:pos]))
-            run_pos, run_clock, run_count = pos, clock, 0
+        clocks, end, is_reencodable = yield from read_struct(data, pos, places)
+        if end - pos >= MAX_RUN_BYTES:
+            if run_count:
+                runs.append(Run(run_clock, clock, run_count, data[run_pos:pos]))
+                run_pos, run_clock, run_count = pos, clock, 0
+            run_places = [(clock + before, end - place) for before, place in places]
+        if places:
+            places = []
         pos = end
         clock += clocks
         run_count += 1
@@ -182,7 +194,7 @@ def _walk_client(
             pause = pos + SLICE
             yield
     if run_count:
-        runs.append(Run(run_clock, clock, run_count, data[run_pos:pos]))
+        runs.append(Run(run_clock, clock, run_count, data[run_pos:pos], run_places))
     return pos
 
 

@@ -39,10 +39,15 @@ _JSON_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{]|[\]}]', 
 #: `(clocks, end, is_reencodable)`; the last is False where a CRDT library would change the content.
 StructRead = tuple[int, int, bool]
 Walk = Generator[None, None, StructRead]
+#: Where some values of a long content begin: (values before it, position).
+Places = list[tuple[int, int]]
 
 
-def read_struct(data: bytes, pos: int) -> Walk:
+def read_struct(data: bytes, pos: int, places: Places | None = None) -> Walk:
     """Check the struct at `pos`, which must not be a Skip.
+
+    Args:
+        places: is given a place every `SLICE` values or so, for `cut_struct`.
 
     Raises:
         MalformedError: it breaks one of the rules above.
@@ -53,7 +58,7 @@ def read_struct(data: bytes, pos: int) -> Walk:
     if read_short:
         clocks, end, is_reencodable = read_short(data, content_pos)
     else:
-        clocks, end, is_reencodable = yield from _read_long_content(data, content_pos, ref)
+        clocks, end, is_reencodable = yield from _read_long_content(data, content_pos, ref, places)
     if clocks < 1:
         raise MalformedError("A struct takes no clock.")
     return clocks, end, is_reencodable
@@ -84,16 +89,18 @@ def read_position(data: bytes, pos: int) -> int:
     return pos
 
 
-def _read_long_content(data: bytes, pos: int, ref: int) -> Walk:
+def _read_long_content(data: bytes, pos: int, ref: int, places: Places | None) -> Walk:
     if ref == ANY:
         clocks, pos = _read_count(data, pos, 1)
-        _, pos, is_reencodable = yield from _read_any(data, pos, clocks)
+        _, pos, is_reencodable = yield from _read_any(data, pos, clocks, places)
         return clocks, pos, is_reencodable
     if ref == JSON:
         clocks, pos = _read_count(data, pos, 1)
         for index in range(clocks):
             pos = yield from _read_json(data, pos)
             if index % SLICE == SLICE - 1:
+                if places is not None:
+                    places.append((index + 1, pos))
                 yield
         return clocks, pos, False
     if ref == EMBED:
@@ -149,18 +156,24 @@ _SHORT_CONTENTS: Final[dict[int, Callable[[bytes, int], StructRead]]] = {
 }
 
 
-def _read_any(data: bytes, pos: int, count: int) -> Walk:
+def _read_any(data: bytes, pos: int, count: int, places: Places | None = None) -> Walk:
     """Read `count` values of lib0's Any encoding, nested ones with a stack instead of recursion."""
+    total = count
     left = [count]  # values still to be read, a level; a map's are counted below zero
     is_reencodable = True
     steps = 0
+    is_place_due = False
     while left:
         if left[-1] == 0:
             left.pop()
             continue
         steps += 1
         if steps % SLICE == 0:
+            is_place_due = places is not None
             yield
+        if is_place_due and places is not None and len(left) == 1:
+            is_place_due = False
+            places.append((total - left[0], pos))
         if left[-1] < 0:
             left[-1] += 1
             pos = _read_text(data, pos)
@@ -268,15 +281,28 @@ def end_of_value(data: bytes, pos: int) -> int:
     return finish(_read_any(data, pos, 1))[1]
 
 
-def cut_struct(data: bytes, pos: int, client: int, clock: int, offset: int) -> bytes:
-    """The struct at `pos`, already checked and starting at `clock`, without its first `offset` clocks.
+def cut_struct(
+    data: bytes,
+    pos: int,
+    end: int,
+    *,
+    client: int,
+    clock: int,
+    offset: int,
+    place: tuple[int, int] = (0, 0),
+) -> bytes:
+    """The struct from `pos` to `end`, checked and starting at `clock`, without its first `offset` clocks.
 
     As Yjs writes the rest of an item: it stands after what was cut off, and a surrogate pair that is
     cut in two leaves U+FFFD. Source: yjs `Item.write(encoder, offset)`, `ContentString.splice`.
+
+    Args:
+        place: values before it and bytes behind it of a place at or before the cut, see `read_struct`;
+            saves reading what comes before.
     """
     info = data[pos]
     ref = info & 31
-    content = _cut_content(data, read_position(data, pos), ref, offset)
+    content = _cut_content(data[read_position(data, pos) : end], ref, offset, place)
     if ref == GC:
         return bytes((info,)) + content
     origin = write_var_uint(client) + write_var_uint(clock + offset - 1)
@@ -287,25 +313,31 @@ def cut_struct(data: bytes, pos: int, client: int, clock: int, offset: int) -> b
     return bytes((info | HAS_ORIGIN,)) + origin + right_origin + content
 
 
-def _cut_content(data: bytes, pos: int, ref: int, offset: int) -> bytes:
+def _cut_content(content: bytes, ref: int, offset: int, place: tuple[int, int]) -> bytes:
+    count, pos = read_var_uint(content, 0)
     if ref in (GC, DELETED):
-        clocks, _ = read_var_uint(data, pos)
-        return write_var_uint(clocks - offset)
+        return write_var_uint(count - offset)
     if ref == STRING:
-        length, pos = read_var_uint(data, pos)
-        units = data[pos : pos + length].decode().encode("utf-16-le")
-        rest = units[2 * offset :].decode("utf-16-le", errors="replace").encode()
+        rest = _cut_text(content[pos:], offset)
         return write_var_uint(len(rest)) + rest
     if ref not in (ANY, JSON):
         raise ValueError(f"content of kind {ref} takes one clock and cannot be cut")
-    _, end, _ = finish(_read_long_content(data, pos, ref))
-    count, pos = read_var_uint(data, pos)
+    before, bytes_left = place
+    if before:
+        pos = len(content) - bytes_left
     if ref == ANY:
-        pos = finish(_read_any(data, pos, offset))[1]
+        pos = finish(_read_any(content, pos, offset - before))[1]
     else:
-        for _ in range(offset):
-            pos = finish(_read_json(data, pos))
-    return write_var_uint(count - offset) + data[pos:end]
+        for _ in range(offset - before):
+            pos = _end_of_bytes(content, pos)
+    return write_var_uint(count - offset) + content[pos:]
+
+
+def _cut_text(text: bytes, offset: int) -> bytes:
+    """A text without its first `offset` UTF-16 units."""
+    if text.isascii():
+        return text[offset:]
+    return text.decode().encode("utf-16-le")[2 * offset :].decode("utf-16-le", errors="replace").encode()
 
 
 T = TypeVar("T")

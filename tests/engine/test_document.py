@@ -11,10 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collab.engine import document as document_module
+from collab.engine import structs as structs_module
 from collab.engine.document import EMPTY_UPDATE, Document, join_encoded_updates, join_updates
 from collab.engine.gate import parse_state_vector, parse_update
 from tests.engine import update_gate_oracle as oracle
-from tests.engine.builders import client, document_of, gc, skip, text, typed, update, values
+from tests.engine.builders import (
+    client,
+    document_of,
+    gc,
+    skip,
+    text,
+    typed,
+    update,
+    values,
+    var_bytes,
+    var_uint,
+)
 from tests.engine.yjs import Reading, Session, read_documents
 
 
@@ -332,6 +344,75 @@ def test_difference_inside_values_gives_the_later_ones() -> None:
 def test_difference_inside_json_gives_the_later_ones() -> None:
     document = document_of(update(client(7, 0, b"\x02\x01\x01t\x03\x011\x02[]\x012")))
     assert document.difference({7: 2}) == update(client(7, 2, b"\x82\x07\x01\x01\x012"))
+
+
+LONG_VALUES = [
+    [b"\x77\x05" + f"{number:05}".encode() for number in range(30_000)],
+    [b"\x75\x03\x7f\x7e\x77\x05" + f"{number:05}".encode() for number in range(21_000)],
+    [b"\x7f"] * 3_000 + [b"\x75\xa0\x8d\x06" + b"\x7e" * 100_000] + [b"\x78"] * 30_000,
+]
+LONG_CUTS = [1, 2_047, 2_048, 3_000, 3_001, 3_002, 9_999, 19_999]
+
+
+def long_struct(kind: str, contents: list[bytes]) -> bytes:
+    if kind == "any":
+        return values(*contents)
+    return b"\x02\x01\x01a" + var_uint(len(contents)) + b"".join(var_bytes(text) for text in contents)
+
+
+def rest_of(kind: str, contents: list[bytes], clock: int) -> bytes:
+    """The struct from `clock` on, as Yjs writes it."""
+    struct = long_struct(kind, contents[clock:])
+    return bytes((struct[0] & 31 | 0x80,)) + b"\x07" + var_uint(clock - 1) + struct[4:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "contents"),
+    [*(("any", contents) for contents in LONG_VALUES), *(("json", texts) for texts in LONG_VALUES[:2])],
+)
+@pytest.mark.parametrize("clock", LONG_CUTS)
+def test_long_values_that_are_partly_known_are_cut_where_that_ends(
+    kind: str, contents: list[bytes], clock: int
+) -> None:
+    whole = update(client(7, 0, long_struct(kind, contents)))
+    rest = rest_of(kind, contents, clock)
+    assert document_of(update(client(7, 0, gc(clock))), whole).encode() == update(
+        client(7, 0, gc(clock), rest)
+    )
+
+
+@pytest.mark.parametrize("contents", LONG_VALUES)
+def test_long_values_that_are_known_are_cut_where_an_earlier_struct_ends_again_and_again(
+    contents: list[bytes],
+) -> None:
+    late = update(client(7, 1, values(*contents)))
+    for clock in LONG_CUTS:
+        document = document_of(late)
+        document.take_in(parse_update(update(client(7, 0, gc(clock)))))  # cuts the known one, …
+        difference = document.difference({7: clock})
+        again = document_of(update(client(7, 0, gc(clock + 700))))
+        again.take_in(parse_update(difference))  # … and this what was left of it
+        rest = rest_of("any", [b"", *contents], clock + 700)
+        assert again.encode() == update(client(7, 0, gc(clock + 700), rest))
+
+
+def test_cut_of_long_values_reads_few_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = parse_update(update(client(7, 0, values(*[b"\x7f"] * 400_000))))
+    late = parse_update(update(client(7, 1, values(*[b"\x7f"] * 400_000))))
+    bytes_read = []
+    read_byte = structs_module._byte
+
+    def count(data: bytes, pos: int) -> int:
+        bytes_read.append(pos)
+        return read_byte(data, pos)
+
+    monkeypatch.setattr(structs_module, "_byte", count)
+    document_of(update(client(7, 0, gc(300_000)))).take_in(long)
+    document = Document()
+    document.take_in(late)
+    document.take_in(parse_update(update(client(7, 0, gc(300_000)))))
+    document.take_in(parse_update(update(client(7, 0, gc(350_000)))))
+    assert 0 < len(bytes_read) < 20_000
 
 
 def test_difference_inside_deleted_content_gives_the_rest() -> None:
