@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from collab import collector
 from collab.compaction import Outcome, compact_rooms, rooms_worth_compacting
@@ -64,8 +65,14 @@ class Interfering:
         self._happens = happens
 
     async def collect(self, update: bytes) -> bytes:
-        await asyncio.to_thread(self._happens)
+        await asyncio.to_thread(self._in_thread)
         return await self._sandbox.collect(update)
+
+    def _in_thread(self) -> None:
+        try:
+            self._happens()
+        finally:
+            connections.close_all()  # the thread ends with its event loop, and says nothing to Django
 
 
 def append(room: Room, *updates: bytes) -> None:
