@@ -1,6 +1,7 @@
 """Django settings: composed from `backend.env`, never reading the environment themselves."""
 
 from datetime import timedelta
+from typing import Any
 
 from backend.env import VAR_DIR, read_environment
 
@@ -58,7 +59,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": dict(ENVIRONMENT.database)}
+DATABASES: dict[str, dict[str, Any]] = {"default": dict(ENVIRONMENT.database)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets readers go on while the log writer commits. FULL makes a commit survive the power,
     # IMMEDIATE takes the write lock at the start, so that two writers wait instead of failing.
@@ -71,8 +72,20 @@ else:
     # Every HTTP request runs in a thread of its own: without a pool it would connect each time. Between two
     # attempts to connect the pool waits twice as long each time, up to `reconnect_timeout`: as long as anyone
     # waits for a connection (`timeout`), so that the next who asks begins anew and nobody waits in vain.
+    # The threads of the live engine do without it, see `collab.threads`.
     POOL = {"min_size": 1, "max_size": 20, "timeout": 5, "reconnect_timeout": 5}
-    DATABASES["default"]["OPTIONS"] = {"pool": POOL}
+    # A server whose machine or network vanishes says no word. Who connects to it gives up after 3 s; who has
+    # sent a statement, or waits for its answer, learns after some 6 s that nobody is there (by TCP alone it
+    # would be a quarter of an hour, or never), early enough to confirm access within its lease on another.
+    VANISHED = {
+        "connect_timeout": 3,
+        "tcp_user_timeout": 6_000,  # ms without an acknowledgement of what was sent
+        "keepalives_idle": 3,
+        "keepalives_interval": 1,
+        "keepalives_count": 3,
+    }
+    GIVEN = DATABASES["default"].get("OPTIONS", {})  # in the URL, such as sslmode
+    DATABASES["default"]["OPTIONS"] = {**VANISHED, **GIVEN, "pool": POOL}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

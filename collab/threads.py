@@ -1,4 +1,8 @@
-"""Threads that talk to the database, so that the event loop does not wait for it."""
+"""Threads that talk to the database, so that the event loop does not wait for it.
+
+They do not use the pool: after an outage it pauses between two attempts to connect, and everyone waits for
+it. The engine paces its own attempts, and must be able to commit when HTTP has taken all there is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,15 @@ from functools import partial
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
-from django.db import Error, InterfaceError, OperationalError, connections, reset_queries
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    Error,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    reset_queries,
+)
 
 from accounts.errors import first_line
 from collab.engine.errors import UnavailableError
@@ -46,7 +58,7 @@ class DatabaseThreads:
 
     def __init__(self, name: str, size: int) -> None:
         self._size = size
-        self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=name, initializer=_leave_pool)
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function that uses the ORM, and may be called twice. Cancelled, it goes on to its end.
@@ -71,8 +83,15 @@ class DatabaseThreads:
         self._executor.shutdown()
 
 
+def _leave_pool() -> None:
+    """Give this thread a connection of its own under the alias that all queries use."""
+    own = connection.copy()
+    own.settings_dict["OPTIONS"].pop("pool", None)
+    connections[DEFAULT_DB_ALIAS] = own
+
+
 def _call(function: Callable[[], R]) -> R:
-    was_open = any(connection.connection is not None for connection in connections.all(initialized_only=True))
+    was_open = connection.connection is not None
     try:
         return function()
     except (OperationalError, InterfaceError):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
-import psycopg
 import pytest
-from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
 from tests.support.missing import skipping_what_is_missing, summary_lines
@@ -26,8 +24,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # A slow hash is what production wants; a test would spend most of its time in it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # A pool opens connections behind one's back, and a database with connections can't be dropped.
-    settings.DATABASES["default"].get("OPTIONS", {}).pop("pool", None)
     # In a file, because threads share it; of its own, because another run may be under way.
     directory = config.stash[DATABASE_DIRECTORY] = TemporaryDirectory(prefix="gatehouse-tests-")
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = (
@@ -70,22 +66,3 @@ def node(node_process: Node) -> Iterator[Node]:
     """The process of the real clients; every client is gone after the test."""
     yield node_process
     node_process.reset()
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """As in pytest-django; at the end nobody may keep the database from being dropped."""
-    yield
-    if connection.vendor == "postgresql":
-        known = connection.settings_dict
-        with psycopg.connect(
-            host=known["HOST"],
-            port=known["PORT"] or None,
-            user=known["USER"],
-            password=known["PASSWORD"],
-            dbname="postgres",
-            autocommit=True,
-        ) as server:
-            server.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [known["NAME"]]
-            )

@@ -22,7 +22,7 @@ from collab.engine.room import LiveRoom
 logger = logging.getLogger("collab.access")
 
 #: Leases are confirmed so many times within the time they are good for.
-SWEEPS_PER_LEASE = 3
+SWEEPS_PER_LEASE = 6
 RETRY_S = 0.5
 #: Questions to the access source under way at once.
 CONCURRENCY = 8
