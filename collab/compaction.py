@@ -12,17 +12,15 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
-from django.utils import timezone
 
 from collab.engine.compaction import MIN_BYTES, Snapshot, check_collectable, collect
 from collab.engine.document import Document
 from collab.engine.errors import CompactionError, MalformedError, UnavailableError
 from collab.engine.gate import parse_update
 from collab.engine.ports import Compactor
-from collab.models import Checkpoint, Room, RoomHead, StoredUpdate
+from collab.models import Checkpoint, Room, StoredUpdate
 from collab.store import read_log, write_checkpoint
 
 
@@ -92,18 +90,6 @@ def _compact_room(
     if len(update) > bytes_before or (not part.rows and kept_because):
         return Outcome(room_id, bytes_before, bytes_before, kept_because)
     if not is_dry_run:
-        replace_log(room_id, part.seq, update, document.encoded_state_vector())
+        # A checkpoint that goes just as far may be replaced: the update was made of it.
+        write_checkpoint(room_id, part.seq, update, document.encoded_state_vector(), replaces_equal=True)
     return Outcome(room_id, bytes_before, len(update), kept_because)
-
-
-@transaction.atomic
-def replace_log(room_id: UUID, seq: int, update: bytes, state_vector: bytes) -> None:
-    """Put the update in the place of the log up to `seq`; also of a checkpoint that goes just as far.
-
-    That one may be replaced, because the update was made of all rows up to `seq`, as it was.
-    """
-    if not RoomHead.objects.select_for_update().filter(pk=room_id).exists():
-        return
-    same = Checkpoint.objects.filter(pk=room_id, seq=seq)
-    if not same.update(data=update, state_vector=state_vector, created_at=timezone.now()):
-        write_checkpoint(room_id, seq, update, state_vector)

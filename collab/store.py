@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
 from collab.engine.errors import UnavailableError
 from collab.engine.ports import LogPart, NewRow
+from collab.ids import IsAnyOf
 from collab.models import Checkpoint, RoomHead, StoredUpdate
-from collab.threads import DatabaseThreads, batches_of
+from collab.threads import DatabaseThreads
 
-#: Threads that load rooms; the writer has one of its own.
+#: Threads that load rooms; commits have one of their own, and so have checkpoints, which may be large.
 READERS = 4
 #: How often a read is tried while checkpoints take rows away under it.
 _READ_ATTEMPTS = 5
@@ -23,6 +25,7 @@ class DatabaseLog:
 
     def __init__(self) -> None:
         self._writer = DatabaseThreads("log-writer", 1)
+        self._checkpointer = DatabaseThreads("log-checkpointer", 1)
         self._readers = DatabaseThreads("log-reader", READERS)
 
     async def append(self, rows: Sequence[NewRow]) -> list[int | None]:
@@ -33,17 +36,16 @@ class DatabaseLog:
         return None if room_id is None else await self._readers.run(read_log, room_id, after)
 
     async def heads(self, rooms: Collection[str]) -> dict[str, int]:
-        heads: dict[str, int] = {}
-        for some in batches_of(room_id for room_id in map(_find_id, rooms) if room_id):
-            heads |= await self._readers.run(_heads, some)
-        return heads
+        room_ids = [room_id for room_id in map(_find_id, rooms) if room_id]
+        return await self._readers.run(_heads, room_ids)
 
     async def checkpoint(self, room: str, seq: int, update: bytes, state_vector: bytes) -> None:
-        await self._writer.run(write_checkpoint, UUID(room), seq, update, state_vector)
+        await self._checkpointer.run(write_checkpoint, UUID(room), seq, update, state_vector)
 
     def close(self) -> None:
         """Close the threads; blocks until they are idle."""
         self._writer.close()
+        self._checkpointer.close()
         self._readers.close()
 
 
@@ -52,11 +54,11 @@ def append_rows(rows: Sequence[NewRow]) -> list[int | None]:
     """Number the rows and store them; none where the room is gone.
 
     The heads are locked in the order of their ids: two writers wait for each other in turn, and
-    nobody sees a number before all the lower ones.
+    nobody sees a number before all the lower ones. The lock lets checkpoints by, see `_hold_head`.
     """
     ids = {row.room: room_id for row in rows if (room_id := _find_id(row.room))}
-    locked = RoomHead.objects.select_for_update().filter(pk__in=set(ids.values())).order_by("pk")
-    heads = {head.pk: head for head in locked}
+    wanted = RoomHead.objects.filter(IsAnyOf("pk", ids.values())).order_by("pk")
+    heads = {head.pk: head for head in wanted.select_for_update(no_key=True)}
     seqs: list[int | None] = []
     stored = []
     for row in rows:
@@ -114,21 +116,42 @@ def _is_whole(start: int, head: int, rows: Iterable[tuple[int, object]]) -> bool
 
 
 def _heads(room_ids: Collection[UUID]) -> dict[str, int]:
-    heads = RoomHead.objects.filter(pk__in=room_ids).values_list("pk", "seq")
+    heads = RoomHead.objects.filter(IsAnyOf("pk", room_ids)).values_list("pk", "seq")
     return {str(room_id): seq for room_id, seq in heads}
 
 
 @transaction.atomic
-def write_checkpoint(room_id: UUID, seq: int, update: bytes, state_vector: bytes) -> None:
-    """Put the joined update in the place of the rows up to `seq`, unless a later one is there."""
-    if not RoomHead.objects.select_for_update().filter(pk=room_id, seq__gte=seq).exists():
+def write_checkpoint(
+    room_id: UUID, seq: int, update: bytes, state_vector: bytes, *, replaces_equal: bool = False
+) -> None:
+    """Put the joined update in the place of the rows up to `seq`, unless a later one is there.
+
+    It waits for other checkpoints of the room, and neither waits for those who append nor stops them.
+
+    Args:
+        replaces_equal: also take the place of a checkpoint that goes just as far.
+    """
+    if not _hold_head(room_id, seq):
         return
-    if Checkpoint.objects.filter(pk=room_id, seq__gte=seq).exists():
-        return
-    Checkpoint.objects.update_or_create(
-        pk=room_id, defaults={"seq": seq, "data": update, "state_vector": state_vector}
-    )
-    StoredUpdate.objects.filter(room=room_id, seq__lte=seq).delete()
+    # An empty row where there is none: the bytes, which may be many, are sent once, to be compared with
+    # whatever another process has written meanwhile.
+    none = Checkpoint(room_id=room_id, seq=0, data=b"", state_vector=b"")
+    Checkpoint.objects.bulk_create([none], ignore_conflicts=True)
+    older = Checkpoint.objects.filter(pk=room_id, seq__lt=seq + replaces_equal)
+    if older.update(seq=seq, data=update, state_vector=state_vector, created_at=timezone.now()):
+        StoredUpdate.objects.filter(room=room_id, seq__lte=seq).delete()
+
+
+def _hold_head(room_id: UUID, seq: int) -> bool:
+    """Whether the room has come to `seq`; keeps its head from being deleted or repaired meanwhile.
+
+    PostgreSQL's weakest lock of a row conflicts with the one that deletes or repairs (`FOR UPDATE`), and not
+    with the one that appends (`FOR NO KEY UPDATE`): rows up to a number that is given out never change, so
+    nobody has to wait while megabytes are written. Django has no name for it. SQLite has one writer anyway.
+    """
+    query, values = RoomHead.objects.filter(pk=room_id, seq__gte=seq).query.sql_with_params()
+    lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+    return len(RoomHead.objects.raw(query + lock, values)) > 0
 
 
 def _find_id(room: str) -> UUID | None:

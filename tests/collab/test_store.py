@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from threading import Event
 from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError
+from django.db import DatabaseError, connection, connections, transaction
 
 from collab.engine.errors import UnavailableError
 from collab.engine.memory import MemoryLog
 from collab.engine.ports import Log, LogPart, NewRow
 from collab.models import Checkpoint, Room, RoomHead, StoredUpdate
-from collab.store import DatabaseLog, read_log
+from collab.store import DatabaseLog, append_rows, read_log, write_checkpoint
 from tests.factories import make_room
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+ON_POSTGRES = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
 
 NewRoom = Callable[[], Awaitable[str]]
 
@@ -179,6 +185,14 @@ async def database_log() -> AsyncIterator[DatabaseLog]:
     await asyncio.to_thread(log.close)
 
 
+@pytest.fixture
+async def other_log() -> AsyncIterator[DatabaseLog]:
+    """That of another process."""
+    log = DatabaseLog()
+    yield log
+    await asyncio.to_thread(log.close)
+
+
 async def test_row_keeps_its_author_and_time(database_log: DatabaseLog) -> None:
     room = await sync_to_async(make_room)()
     author = uuid4()
@@ -201,6 +215,15 @@ async def test_rows_of_a_failed_commit_are_all_absent(
     assert not await StoredUpdate.objects.filter(room=room).aexists()
 
 
+async def test_checkpoint_ahead_of_the_last_number_is_not_written(database_log: DatabaseLog) -> None:
+    """A process that outlived a restore may try: the next rows would be numbered below it, and never read."""
+    room = str((await sync_to_async(make_room)()).pk)
+    await database_log.append(rows(room, b"a"))
+    await database_log.checkpoint(room, 2, b"ab", b"sv")
+    assert await database_log.read(room, 0) == LogPart(1, [b"a"], 1)
+    assert not await Checkpoint.objects.aexists()
+
+
 async def test_log_with_a_hole_is_refused_instead_of_read_around(database_log: DatabaseLog) -> None:
     room = await sync_to_async(make_room)()
     await database_log.append(rows(str(room.pk), b"a", b"b", b"c"))
@@ -217,3 +240,119 @@ def test_deleted_room_takes_its_log_with_it() -> None:
     assert read_log(room.pk, 0) is None
     assert not StoredUpdate.objects.exists()
     assert not Checkpoint.objects.exists()
+
+
+# -- checkpoints beside everything else
+
+
+async def test_two_processes_that_append_and_leave_checkpoints_at_once_lose_nothing(
+    database_log: DatabaseLog, other_log: DatabaseLog
+) -> None:
+    rooms = [str((await sync_to_async(make_room)()).pk) for _ in range(2)]
+    logs = {"a": database_log, "b": other_log}
+
+    async def write(name: str) -> None:
+        for number in range(15):
+            word = f"{name}{number} ".encode()
+            await logs[name].append([*rows(rooms[0], word), *rows(rooms[1], word)])
+
+    async def leave_checkpoints(name: str, room: str) -> None:
+        for _ in range(15):
+            part = await logs[name].read(room, 0)
+            assert part is not None
+            await logs[name].checkpoint(room, part.seq, b"".join(part.updates), b"sv")
+
+    await asyncio.gather(
+        *map(write, logs), *(leave_checkpoints(name, room) for name in logs for room in rooms)
+    )
+    written = sorted(f"{name}{number}".encode() for name in logs for number in range(15))
+    for room in rooms:
+        part = await database_log.read(room, 0)
+        assert part is not None
+        assert (part.seq, sorted(b"".join(part.updates).split())) == (30, written)
+
+
+async def test_of_two_checkpoints_at_once_the_later_one_stays(
+    database_log: DatabaseLog, other_log: DatabaseLog
+) -> None:
+    for _ in range(10):
+        room = str((await sync_to_async(make_room)()).pk)
+        await database_log.append(rows(room, b"a", b"b", b"c"))
+        await asyncio.gather(
+            database_log.checkpoint(room, 3, b"abc", b"sv"), other_log.checkpoint(room, 2, b"ab", b"sv")
+        )
+        assert await database_log.read(room, 0) == LogPart(3, [b"abc"], 0)
+
+
+@contextmanager
+def in_open_transaction(function: Callable[[], object]) -> Iterator[None]:
+    """Have a connection of its own inside a transaction, after the call, until the end of the block."""
+    is_under_way, may_end = Event(), Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                function()
+                is_under_way.set()
+                assert may_end.wait(30), "somebody waits for this transaction"
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as executor:
+        held = executor.submit(hold)
+        is_under_way.wait(30)
+        try:
+            yield
+        finally:
+            may_end.set()
+        held.result()
+
+
+def wait_until_one_waits_for_a_lock() -> None:
+    with connection.cursor() as cursor:
+        for _ in range(1000):
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone():
+                return
+            cursor.execute("SELECT pg_sleep(0.01)")
+    raise AssertionError("nobody waits for a lock")
+
+
+@ON_POSTGRES
+async def test_commit_does_not_wait_for_a_checkpoint_of_the_same_room(database_log: DatabaseLog) -> None:
+    room = await sync_to_async(make_room)()
+    await database_log.append(rows(str(room.pk), b"a"))
+    with in_open_transaction(partial(write_checkpoint, room.pk, 1, b"a", b"sv")):
+        assert await database_log.append(rows(str(room.pk), b"b")) == [2]
+    assert await database_log.read(str(room.pk), 0) == LogPart(2, [b"a", b"b"], 1)
+
+
+@ON_POSTGRES
+async def test_checkpoint_does_not_wait_for_a_commit_of_the_same_room(database_log: DatabaseLog) -> None:
+    room = await sync_to_async(make_room)()
+    await database_log.append(rows(str(room.pk), b"a"))
+    with in_open_transaction(partial(append_rows, rows(str(room.pk), b"b"))):
+        await database_log.checkpoint(str(room.pk), 1, b"A", b"sv")
+        assert await database_log.read(str(room.pk), 0) == LogPart(1, [b"A"], 0)
+    assert await database_log.read(str(room.pk), 0) == LogPart(2, [b"A", b"b"], 1)
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["repair", "deletion"])
+async def test_checkpoint_waits_for_whoever_repairs_or_deletes_the_room(
+    database_log: DatabaseLog, *, is_deleted: bool
+) -> None:
+    room = await sync_to_async(make_room)()
+    await database_log.append(rows(str(room.pk), b"a"))
+
+    def lock() -> None:
+        RoomHead.objects.select_for_update().get(pk=room.pk)
+        if is_deleted:
+            Room.objects.filter(pk=room.pk).delete()
+
+    with in_open_transaction(lock):
+        checkpoint = asyncio.create_task(database_log.checkpoint(str(room.pk), 1, b"A", b"sv"))
+        await sync_to_async(wait_until_one_waits_for_a_lock)()
+        assert not checkpoint.done()
+    await checkpoint
+    assert await Checkpoint.objects.filter(room=room.pk).aexists() is not is_deleted
