@@ -3,6 +3,9 @@
     DomainError
     ├── NotFoundError            does not exist, or the caller may not know that it does
     ├── PermissionDeniedError    the caller sees the object but may not do this to it
+    │   ├── PasswordRequiredError
+    │   ├── WrongPasswordError
+    │   └── TooManyAttemptsError
     ├── ChangedMeanwhileError    the object is not any more what the caller wants to change
     └── InvalidError             the request itself can't be carried out
         ├── EmailTakenError
@@ -12,7 +15,11 @@
         ├── AlreadyMemberError
         ├── NameTakenError
         ├── InvalidInvitationError
-        └── LastOwnerError
+        ├── LastOwnerError
+        ├── NotAMemberError
+        ├── AlreadyRequestedError
+        ├── AlreadyHasAccessError
+        └── AlreadyAnsweredError
 
 `code` is for programs, `detail` a sentence for people, `fields` the messages by field of the input.
 Nothing here knows HTTP: `api.errors` gives each branch its status.
@@ -45,6 +52,23 @@ class NotFoundError(DomainError):
 class PermissionDeniedError(DomainError):
     code = "permission_denied"
     default_detail = "You do not have permission to do this."
+
+
+class PasswordRequiredError(PermissionDeniedError):
+    code = "password_required"
+    default_detail = "This link asks for a password."
+
+
+class WrongPasswordError(PermissionDeniedError):
+    code = "wrong_password"
+    default_detail = "This is not the password of the link."
+
+
+class TooManyAttemptsError(PermissionDeniedError):
+    """Final until the link gets another password."""
+
+    code = "too_many_attempts"
+    default_detail = "There were too many wrong passwords; ask for another link or another password."
 
 
 class ChangedMeanwhileError(DomainError):
@@ -133,6 +157,26 @@ class InvalidInvitationError(InvalidError):
 class LastOwnerError(InvalidError):
     code = "last_owner"
     default_detail = "The last owner can't be removed or given another role."
+
+
+class NotAMemberError(InvalidError):
+    code = "not_a_member"
+    default_detail = "You hold nothing here of your own that you could give up."
+
+
+class AlreadyRequestedError(InvalidError):
+    code = "already_requested"
+    default_detail = "You have asked for access already; it was not answered yet."
+
+
+class AlreadyHasAccessError(InvalidError):
+    code = "already_has_access"
+    default_detail = "You have this role already, or a stronger one."
+
+
+class AlreadyAnsweredError(InvalidError):
+    code = "already_answered"
+    default_detail = "This request was answered already."
 
 
 def first_line(error: Exception) -> str:

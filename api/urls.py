@@ -12,6 +12,7 @@ from api.organization_members import OrganizationMemberViewSet
 from api.organizations import OrganizationViewSet
 from api.room_members import RoomMemberViewSet
 from api.rooms import RoomViewSet
+from api.share_links import RedemptionViewSet, ShareLinkViewSet
 from api.users import OwnUserViewSet, RegistrationViewSet
 
 _COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
@@ -36,6 +37,9 @@ urlpatterns = [
     path("rooms/<uuid:room_id>/restore/", RoomViewSet.as_view({"post": "restore"})),
     path("rooms/<uuid:room_id>/members/", RoomMemberViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/members/<uuid:member_id>/", RoomMemberViewSet.as_view(_ITEM)),
+    path("rooms/<uuid:room_id>/share-links/", ShareLinkViewSet.as_view(_COLLECTION)),
+    path("rooms/<uuid:room_id>/share-links/<uuid:link_id>/", ShareLinkViewSet.as_view(_ITEM)),
+    path("share-links/redeem/", RedemptionViewSet.as_view({"post": "create"})),
     path("rooms/<uuid:room_id>/connections/", ConnectionViewSet.as_view({"get": "list"})),
     path(
         "rooms/<uuid:room_id>/connections/<uuid:connection_id>/",

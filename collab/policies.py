@@ -16,7 +16,7 @@ from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, V
 from django.utils import timezone
 
 from accounts.models import OrganizationMember, OrganizationRole, User
-from collab.models import Room, RoomMember, RoomRole, ShareLinkGrant
+from collab.models import Room, RoomMember, RoomRole, ShareLink, ShareLinkGrant
 
 RoomAbility = Literal["read", "write", "share", "manage", "delete"]
 
@@ -128,6 +128,11 @@ def with_grants(rooms: QuerySet[Room], user_id: UUID | None) -> QuerySet[Granted
         granted_link_role=Subquery(_strongest(links, "link__role")),
         granted_organization_member_role=Subquery(in_organization.values("role")),
     )
+
+
+def living_links() -> QuerySet[ShareLink]:
+    """Share links that have not expired, by the clock of this process."""
+    return ShareLink.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
 
 
 def living_link_grants(user_id: UUID | None) -> QuerySet[ShareLinkGrant]:

@@ -11,17 +11,18 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, QuerySet, Subquery
+from django.db.models import Count, F, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from accounts.errors import NotFoundError, PermissionDeniedError
 from accounts.models import Organization, User
 from collab.ids import IsAnyOf
-from collab.models import LiveConnection, Room, RoomMember, ServerProcess
+from collab.models import LiveConnection, Room, RoomMember, ServerProcess, ShareLink
 from collab.policies import (
     Access,
     RoomAbility,
     grants_of,
+    living_links,
     readable_rooms,
     room_access,
     with_grants,
@@ -88,6 +89,36 @@ def access_room_member(user: User | AnonymousUser, room_id: UUID, member_id: UUI
     if member is None:
         raise NotFoundError("Member not found.")
     return member
+
+
+def share_links_visible_to(user: User | AnonymousUser, room_id: UUID) -> QuerySet[ShareLink]:
+    """The share links of a room, with the number of wrong passwords, for whoever may share it.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: see `access_room`.
+    """
+    links = access_room(user, room_id, needs="share").share_links
+    return links.annotate(wrong_password_count=Count("wrong_passwords"))
+
+
+def access_share_link(user: User | AnonymousUser, room_id: UUID, link_id: UUID) -> ShareLink:
+    """Load one share link of a room that the user may share.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: no such link in that room, or see `access_room`.
+    """
+    link = share_links_visible_to(user, room_id).filter(pk=link_id).first()
+    if link is None:
+        raise NotFoundError("Share link not found.")
+    return link
+
+
+def find_redeemable_link(user: User, digest: str) -> ShareLink | None:
+    """The link with this digest, with its room, if it lives and would let this user in, or has already."""
+    is_free = Q(max_uses__isnull=True) | Q(uses__lt=F("max_uses"))
+    has_let_in = Q(pk__in=user.share_link_grants.values("link"))
+    links = living_links().filter(is_free | has_let_in, digest=digest, room__trashed_at__isnull=True)
+    return links.select_related("room").first()
 
 
 def connections_visible_to(user: User | AnonymousUser, room_id: UUID) -> QuerySet[LiveConnection]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Organization, User
 from collab.models import Room
-from tests.factories import api_client, make_organization, make_room, make_user, run_together
+from tests.factories import api_client, make_link, make_organization, make_room, make_user, run_together
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +28,13 @@ def own_organization(user: User) -> tuple[Path, Change, Change]:
     return f"organizations/{make_organization(owner=user).pk}/", {"name": "One"}, {"name": "Other"}
 
 
-THINGS = [own_room, own_organization]
+def own_link(user: User) -> tuple[Path, Change, Change]:
+    link = make_link(make_room(owner=user))
+    expiry = (timezone.now() + timedelta(hours=1)).isoformat()
+    return f"rooms/{link.room_id}/share-links/{link.pk}/", {"password": "one"}, {"expires_at": expiry}
+
+
+THINGS = [own_room, own_organization, own_link]
 
 
 @pytest.fixture(params=THINGS, ids=lambda make: make.__name__)

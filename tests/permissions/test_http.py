@@ -22,6 +22,7 @@ from tests.factories import (
     add_to_room,
     api_client,
     make_connection,
+    make_link,
     make_organization,
     make_room,
     make_user,
@@ -46,6 +47,8 @@ ORGANIZATION_MEMBER = ORGANIZATION_MEMBERS + "{member_id}/"
 ROOM = "rooms/{room_id}/"
 ROOM_MEMBERS = ROOM + "members/"
 ROOM_MEMBER = ROOM_MEMBERS + "{member_id}/"
+SHARE_LINKS = ROOM + "share-links/"
+SHARE_LINK = SHARE_LINKS + "{link_id}/"
 CONNECTION = ROOM + "connections/{connection_id}/"
 
 # fmt: off
@@ -95,12 +98,34 @@ TABLE = [
     Row("GET", ROOM + "connections/",              "200 200 404 404 200 200 200 404 401"),
     Row("DELETE", CONNECTION,                      "204 204 404 404 204 403 403 404 401"),
 
+    Row("GET", SHARE_LINKS,                        "200 200 404 404 200 403 403 404 401"),
+    Row("POST", SHARE_LINKS,                       "201 201 404 404 201 403 403 404 401", {"role": "viewer"}),
+    Row("POST", SHARE_LINKS,                       "201 201 404 404 201 403 403 404 401",
+        {"role": "viewer", "password": "secret"}),
+    Row("GET", SHARE_LINK,                         "200 200 404 404 200 403 403 404 401"),
+    Row("PATCH", SHARE_LINK,                       "200 200 404 404 200 403 403 404 401", {"role": "editor"}),
+    Row("PATCH", SHARE_LINK,                       "200 200 404 404 200 403 403 404 401",
+        {"password": "secret"}),
+    Row("DELETE", SHARE_LINK,                      "204 204 404 404 204 403 403 404 401"),
+    # Whoever knows the secret gets in, wherever they come from: that is what a link is for.
+    Row("POST", "share-links/redeem/",             "200 200 200 200 200 200 200 200 401",
+        {"token": "{token}"}),
+    Row("POST", "share-links/redeem/",             "404 404 404 404 404 404 404 404 401", {"token": "guess"}),
+
     Row("GET", ROOM,                               "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("PATCH", ROOM,                             "404 404 404 404 404 404 404 404 401", {"name": "New"},
         in_trash=True),
     Row("DELETE", ROOM,                            "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("POST", ROOM + "restore/",                 "200 200 404 404 200 403 403 404 401", in_trash=True),
     Row("GET", ROOM_MEMBERS,                       "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("GET", SHARE_LINKS,                        "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("POST", SHARE_LINKS,                       "404 404 404 404 404 404 404 404 401", {"role": "viewer"},
+        in_trash=True),
+    Row("PATCH", SHARE_LINK,                       "404 404 404 404 404 404 404 404 401", {"role": "editor"},
+        in_trash=True),
+    Row("DELETE", SHARE_LINK,                      "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("POST", "share-links/redeem/",             "404 404 404 404 404 404 404 404 401",
+        {"token": "{token}"}, in_trash=True),
 ]
 # fmt: on
 
@@ -122,6 +147,7 @@ class World:
         self.newcomer = make_user(email="newcomer@example.com")
         self.organization_member = add_to_organization(self.organization, make_user(), "member")
         self.room_member = add_to_room(self.room, make_user(), "viewer")
+        self.link = make_link(self.room)
         self.connection = make_connection(self.room, self.room_member.user)
         make_room(make_organization(owner=self.people["stranger"]), owner=self.people["stranger"])
 
@@ -132,6 +158,8 @@ class World:
             organization_id=self.organization.pk,
             room_id=self.room.pk,
             member_id=member.pk,
+            link_id=self.link.pk,
+            token=self.link.token,
             connection_id=self.connection.pk,
             user_id=self.newcomer.pk,
         )
