@@ -6,6 +6,9 @@ class CollabConfig(AppConfig):
     verbose_name = "Collaboration"
 
     def ready(self) -> None:
-        from collab.relay import connect_signals  # noqa: PLC0415 - needs the app registry
+        from collab import mails, relay  # noqa: PLC0415 - needs the app registry
+        from collab.services import invitations  # noqa: PLC0415 - likewise
 
-        connect_signals()
+        mails.connect_signals()
+        relay.connect_signals()
+        invitations.connect_signals()
