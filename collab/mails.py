@@ -45,11 +45,11 @@ def tell_new_member(sender: type, membership: OrganizationMember | RoomMember, a
         send_mail("added", [membership.user.email], subject=subject, path=f"/{kind}s/{target.pk}", **context)
 
 
-def tell_of_request(sender: type, request: AccessRequest, **_: Any) -> None:
+def tell_of_request(sender: type, access_request: AccessRequest, **_: Any) -> None:
     """Tell the owners of the room; where it has none, those of the organization."""
-    of_room = Q(room_memberships__room=request.room, room_memberships__role=RoomRole.OWNER)
+    of_room = Q(room_memberships__room=access_request.room, room_memberships__role=RoomRole.OWNER)
     of_organization = Q(
-        organization_memberships__organization=request.room.organization_id,
+        organization_memberships__organization=access_request.room.organization_id,
         organization_memberships__role__in=(OrganizationRole.OWNER, OrganizationRole.ADMIN),
     )
     for owners in (of_room, of_organization):
@@ -60,27 +60,27 @@ def tell_of_request(sender: type, request: AccessRequest, **_: Any) -> None:
     send_mail(
         "access_requested",
         addresses,
-        subject=f"{request.user.name} asks for access to “{request.room.name}”",
-        path=f"/rooms/{request.room_id}?requests",
-        asker=request.user.name,
-        asker_email=request.user.email,
-        role=request.role,
-        name=request.room.name,
-        message=request.message,
+        subject=f"{access_request.user.name} asks for access to “{access_request.room.name}”",
+        path=f"/rooms/{access_request.room_id}?requests",
+        asker=access_request.user.name,
+        asker_email=access_request.user.email,
+        role=access_request.role,
+        name=access_request.room.name,
+        message=access_request.message,
     )
 
 
-def tell_answer(sender: type, request: AccessRequest, **_: Any) -> None:
+def tell_answer(sender: type, access_request: AccessRequest, **_: Any) -> None:
     """Tell whoever asked."""
-    is_accepted = request.status == AccessRequestStatus.ACCEPTED
-    name = request.room.name
+    is_accepted = access_request.status == AccessRequestStatus.ACCEPTED
+    name = access_request.room.name
     send_mail(
         "access_request_answered",
-        [request.user.email],
+        [access_request.user.email],
         subject=f"You have access to “{name}”" if is_accepted else f"No access to “{name}”",
-        path=f"/rooms/{request.room_id}" if is_accepted else "/",
+        path=f"/rooms/{access_request.room_id}" if is_accepted else "/",
         is_accepted=is_accepted,
-        role=request.role,
+        role=access_request.role,
         name=name,
     )
 

@@ -110,7 +110,7 @@ def test_request_goes_to_the_owners_of_the_room_each_for_themselves() -> None:
     for user in (*owners, gone):
         add_to_room(room, user, "owner")
     request = make_request(room=room)
-    access_requested.send(AccessRequest, request=request)
+    access_requested.send(AccessRequest, access_request=request)
     assert sorted(sent.to for sent in mail.outbox) == [["owner1@example.com"], ["owner2@example.com"]]
     assert "Cleo (cleo@example.com) asks to be editor" in mail.outbox[0].body
     assert "Please & thank you" in mail.outbox[0].body
@@ -119,7 +119,7 @@ def test_request_goes_to_the_owners_of_the_room_each_for_themselves() -> None:
 def test_request_in_a_room_without_owner_goes_to_those_of_the_organization() -> None:
     admin = make_user(email="admin@example.com")
     request = make_request(room=make_room(make_organization(admin=admin, member=make_user())))
-    access_requested.send(AccessRequest, request=request)
+    access_requested.send(AccessRequest, access_request=request)
     assert only_mail().to == ["admin@example.com"]
 
 
@@ -128,7 +128,7 @@ def test_request_in_a_room_without_owner_goes_to_those_of_the_organization() -> 
 )
 def test_answer_goes_to_whoever_asked(status: str, says: str) -> None:
     request = make_request(status=AccessRequestStatus(status))
-    access_request_answered.send(AccessRequest, request=request)
+    access_request_answered.send(AccessRequest, access_request=request)
     sent = only_mail()
     assert sent.to == ["cleo@example.com"]
     assert says in sent.body
@@ -137,6 +137,6 @@ def test_answer_goes_to_whoever_asked(status: str, says: str) -> None:
 def test_mail_server_that_does_not_answer_is_logged_and_fails_nothing(settings, caplog) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    access_request_answered.send(AccessRequest, request=make_request())
+    access_request_answered.send(AccessRequest, access_request=make_request())
     assert "No mail was sent" in caplog.text
     assert "cleo@example.com" not in caplog.text
