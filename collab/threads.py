@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 from typing import ParamSpec, TypeVar
 
 from django.db import (
@@ -27,19 +26,8 @@ from django.db import (
 from accounts.errors import first_line
 from collab.engine.errors import UnavailableError
 
-#: Keys in one query; a database takes only so many parameters.
-MAX_KEYS = 10_000
-
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
-
-
-def batches_of(keys: Iterable[T]) -> Iterator[list[T]]:
-    """The keys in lists that are not too long for one query."""
-    rest = iter(keys)
-    while batch := list(islice(rest, MAX_KEYS)):
-        yield batch
 
 
 class DatabaseUnavailableError(UnavailableError):
