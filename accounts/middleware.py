@@ -15,12 +15,13 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.middleware import BaseMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.db import Error
+from django.db import Error, reset_queries
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.errors import first_line
-from accounts.tokens import TokenRefusedError, authenticate_access_token
+from accounts.models import User
+from accounts.tokens import TokenInfo, TokenRefusedError, authenticate_access_token
 
 logger = logging.getLogger("accounts.middleware")
 
@@ -42,8 +43,7 @@ class JWTAuthMiddleware(BaseMiddleware):
         try:
             raw = find_token(scope)
             if raw is not None:
-                authenticate = database_sync_to_async(authenticate_access_token)
-                scope["user"], scope["token"] = await authenticate(raw)
+                scope["user"], scope["token"] = await database_sync_to_async(_authenticate)(raw)
         except TokenRefusedError as error:
             scope["auth_error"] = str(error)
         except Error as error:
@@ -52,6 +52,13 @@ class JWTAuthMiddleware(BaseMiddleware):
                 "A token could not be checked, the database does not answer: %s", first_line(error)
             )
         return await super().__call__(scope, receive, send)
+
+
+def _authenticate(raw: bytes) -> tuple[User, TokenInfo]:
+    try:
+        return authenticate_access_token(raw)
+    finally:
+        reset_queries()  # in development a connection remembers thousands; only HTTP forgets them by itself
 
 
 def find_token(scope: Scope) -> bytes | None:

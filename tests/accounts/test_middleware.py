@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.middleware import JWTAuthMiddleware
@@ -61,6 +61,12 @@ def assert_refused(scope: dict[str, Any], reason: str) -> None:
 async def test_scope_without_a_token_is_anonymous_without_an_error() -> None:
     scope = await scope_after()
     assert (scope["user"], scope["token"], scope["auth_error"]) == (AnonymousUser(), None, None)
+
+
+async def test_queries_of_a_handshake_are_not_remembered_in_development(user: User, settings: Any) -> None:
+    settings.DEBUG = True
+    await scope_after(headers=bearer(access_token(user)))
+    assert await sync_to_async(lambda: connection.queries)() == []
 
 
 async def test_scope_of_another_kind_is_anonymous() -> None:
