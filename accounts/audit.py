@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import AuditChain, AuditEntry, User
+from accounts.models import AuditChain, AuditEntry, OrganizationMember, Origin, User
 
 Detail = str | int | bool | None
 
@@ -69,6 +69,7 @@ def record(
     actor: User | None,
     room_id: UUID | None = None,
     subject_id: UUID | None = None,
+    origin: Origin | None = None,
     **details: Detail,
 ) -> AuditEntry:
     """Write an entry; call it last in a transaction, and for several organizations in order of their ids.
@@ -76,11 +77,12 @@ def record(
     Args:
         actor: who did it, and with `actor.origin` from where; none for the server itself.
         subject_id: the user, group or link it was done to.
+        origin: from where, if not from `actor.origin`.
         details: what else is worth knowing, such as a role; never a secret, never a name or an e-mail
             address, which have to be forgotten when their owner asks for it.
     """
     chain, _ = AuditChain.objects.select_for_update().get_or_create(pk=organization_id)
-    origin = None if actor is None else actor.origin
+    origin = origin or (None if actor is None else actor.origin)
     entry = AuditEntry(
         organization_id=organization_id,
         number=chain.number + 1,
@@ -98,6 +100,34 @@ def record(
     chain.number, chain.digest = entry.number, entry.digest
     chain.save()
     return entry
+
+
+@transaction.atomic
+def record_for_user(
+    action: AuditAction,
+    user: User,
+    *,
+    is_actor: bool = True,
+    room_id: UUID | None = None,
+    origin: Origin | None = None,
+    **details: Detail,
+) -> None:
+    """Write an entry about a user into the trail of each of their organizations; call it as `record`.
+
+    Args:
+        is_actor: whether it is known that they did it themselves.
+    """
+    memberships = OrganizationMember.objects.filter(user=user).order_by("organization_id")
+    for organization_id in memberships.values_list("organization_id", flat=True):
+        record(
+            action,
+            organization_id=organization_id,
+            actor=user if is_actor else None,
+            subject_id=user.pk,
+            origin=origin,
+            room_id=room_id,
+            **details,
+        )
 
 
 def digest_of(entry: AuditEntry, previous: str) -> str:

@@ -1,15 +1,15 @@
-"""Who is behind a WebSocket: reads the access token of the handshake into the scope.
+"""Who is behind a WebSocket: reads what it comes in with from the handshake into the scope.
 
-The token is the first one found in: the header `Authorization: Bearer`, the subprotocols
-`["yjs", "<access token>"]`, the query parameter `token`. One that is refused is not made up for by a
-later one.
+That is the first one found in: the header `Authorization: Bearer`, the subprotocols
+`["yjs", "<access token>"]`, the query parameter `ticket`, the query parameter `token`. One that is refused is
+not made up for by a later one.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
@@ -20,30 +20,39 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.errors import first_line
-from accounts.models import User
-from accounts.tokens import TokenInfo, TokenRefusedError, authenticate_access_token
+from accounts.models import Origin, User
+from accounts.origins import origin_of_scope
+from accounts.services.tickets import use_ticket
+from accounts.tokens import Credential, TokenRefusedError, authenticate_access_token
 
 logger = logging.getLogger("accounts.middleware")
 
 Scope = MutableMapping[str, Any]
 
 
+class Secret(NamedTuple):
+    """What a handshake came with, unverified."""
+
+    value: bytes
+    is_ticket: bool = False
+
+
 class JWTAuthMiddleware(BaseMiddleware):
     """Fills the scope; never closes the connection and never raises for what a client sent.
 
-    `scope["user"]`: the active `User` of the token, else `AnonymousUser`.
-    `scope["token"]`: its `TokenInfo`, else None.
+    `scope["user"]`: the active `User`, with `origin`, else `AnonymousUser`.
+    `scope["credential"]`: the `Credential` they came in with, else None.
     `scope["auth_error"]`: why a token that was given was refused, else None; holds no part of it.
     `scope["auth_unavailable"]`: whether nobody could say, because the database did not answer.
     """
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable[[Any], Awaitable[None]]) -> Any:
-        found = {"user": AnonymousUser(), "token": None, "auth_error": None, "auth_unavailable": False}
+        found = {"user": AnonymousUser(), "credential": None, "auth_error": None, "auth_unavailable": False}
         scope = {**scope, **found}
         try:
-            raw = find_token(scope)
-            if raw is not None:
-                scope["user"], scope["token"] = await database_sync_to_async(_authenticate)(raw)
+            secret = find_secret(scope)
+            if secret is not None:
+                scope["user"], scope["credential"] = await authenticate(secret, origin_of_scope(scope))
         except TokenRefusedError as error:
             scope["auth_error"] = str(error)
         except Error as error:
@@ -54,24 +63,43 @@ class JWTAuthMiddleware(BaseMiddleware):
         return await super().__call__(scope, receive, send)
 
 
-def _authenticate(raw: bytes) -> tuple[User, TokenInfo]:
+async def authenticate(secret: Secret, origin: Origin) -> tuple[User, Credential]:
+    """Verify what somebody came with.
+
+    Raises:
+        TokenRefusedError: it is not good.
+        django.db.Error: the database does not answer.
+    """
+    found: tuple[User, Credential] = await database_sync_to_async(_authenticate)(secret, origin)
+    return found
+
+
+def _authenticate(secret: Secret, origin: Origin) -> tuple[User, Credential]:
     try:
-        return authenticate_access_token(raw)
+        if secret.is_ticket:
+            user, credential = use_ticket(secret.value, origin=origin)
+        else:
+            user, credential = authenticate_access_token(secret.value)
     finally:
         reset_queries()  # in development a connection remembers thousands; only HTTP forgets them by itself
+    user.origin = origin
+    return user, credential
 
 
-def find_token(scope: Scope) -> bytes | None:
-    """The encoded token of a handshake, unverified; None where there is none.
+def find_secret(scope: Scope) -> Secret | None:
+    """What a handshake comes with; None where it comes with nothing.
 
     Raises:
         TokenRefusedError: a Bearer header that holds anything but one token.
     """
-    return (
-        _from_header(scope.get("headers", ()))
-        or _from_subprotocols(scope.get("subprotocols", ()))
-        or _from_query(scope.get("query_string", b""))
-    )
+    query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"))
+    token = _from_header(scope.get("headers", ())) or _from_subprotocols(scope.get("subprotocols", ()))
+    if token:
+        return Secret(token)
+    for name in ("ticket", "token"):
+        if values := query.get(name):
+            return Secret(_encoded(values[0]), is_ticket=name == "ticket")
+    return None
 
 
 def _from_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -87,11 +115,6 @@ def _from_subprotocols(subprotocols: Iterable[str]) -> bytes | None:
         case ["yjs", token, *_]:
             return _encoded(token)
     return None
-
-
-def _from_query(query_string: bytes) -> bytes | None:
-    values = parse_qs(query_string.decode("utf-8", "replace")).get("token")
-    return _encoded(values[0]) if values else None
 
 
 def _encoded(token: str) -> bytes:

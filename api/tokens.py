@@ -1,19 +1,25 @@
-"""`token/…`: the token library's views, with bodies checked like all others."""
+"""`token/…`: the token library's views, with bodies checked like all others and sessions behind them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt import views
-from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.serializers import PasswordField
+from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
 
+from accounts.authentication import refusal_of
+from accounts.models import User
+from accounts.origins import origin_of_request
+from accounts.services import sessions
+from accounts.tokens import TokenRefusedError, holder_of
 from api.serializers import BodySerializer
 
 
@@ -30,20 +36,49 @@ class CredentialsSerializer(BodySerializer, simplejwt.TokenObtainPairSerializer)
         # A password is what was typed: registration keeps its outer spaces too.
         self.fields["password"] = PasswordField(trim_whitespace=False)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        origin = origin_of_request(self.context["request"])
+        try:
+            simplejwt.TokenObtainSerializer.validate(self, attrs)
+        except AuthenticationFailed:
+            sessions.record_failed_sign_in(email=attrs["email"], origin=origin)
+            raise
+        user = cast("User", self.user)
+        user.origin = origin
+        return _pair(sessions.begin_session(user=user))
+
 
 class RefreshSerializer(BodySerializer, simplejwt.TokenRefreshSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        # The library hands out useless tokens after a change of password, and fails for a deleted user.
-        JWTAuthentication().get_user(self.token_class(attrs["refresh"]))
-        return super().validate(attrs)
+        origin = origin_of_request(self.context["request"])
+        try:
+            return _pair(sessions.renew_session(refresh=attrs["refresh"], origin=origin))
+        except TokenRefusedError as error:
+            raise refusal_of(error) from error
 
 
 class VerifySerializer(BodySerializer, simplejwt.TokenVerifySerializer):
-    pass
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        super().validate(attrs)
+        try:
+            holder_of(UntypedToken(attrs["token"]))
+        except TokenRefusedError as error:
+            raise refusal_of(error) from error
+        return {}
 
 
 class BlacklistSerializer(BodySerializer, simplejwt.TokenBlacklistSerializer):
-    pass
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        origin = origin_of_request(self.context["request"])
+        try:
+            sessions.end_session(refresh=attrs["refresh"], origin=origin)
+        except TokenRefusedError as error:
+            raise refusal_of(error) from error
+        return {}
+
+
+def _pair(refresh: RefreshToken) -> dict[str, str]:
+    return {"access": str(refresh.access_token), "refresh": str(refresh)}
 
 
 class ObtainTokenView(views.TokenObtainPairView):
@@ -57,7 +92,10 @@ class ObtainTokenView(views.TokenObtainPairView):
 
 
 class RefreshTokenView(views.TokenRefreshView):
-    """Trade a refresh token for a new pair; the old one is blacklisted."""
+    """Trade a refresh token for a new pair; the old one is blacklisted.
+
+    If that comes again, and not at once, it was stolen or its successor was: the session ends.
+    """
 
     serializer_class = RefreshSerializer
 
@@ -67,7 +105,7 @@ class RefreshTokenView(views.TokenRefreshView):
 
 
 class VerifyTokenView(views.TokenVerifyView):
-    """Check a token's signature, age and, for a refresh token, that it is not blacklisted."""
+    """Check a token's signature and age, that its session lives and that it is not blacklisted."""
 
     serializer_class = VerifySerializer
 
@@ -77,7 +115,7 @@ class VerifyTokenView(views.TokenVerifyView):
 
 
 class BlacklistTokenView(views.TokenBlacklistView):
-    """Sign out: the refresh token is good for nothing from now on."""
+    """Sign out: no token of this sign-in is good from now on, and its open sockets are closed (4401)."""
 
     serializer_class = BlacklistSerializer
 

@@ -10,9 +10,11 @@ from api import tokens
 from api.connections import ConnectionViewSet
 from api.organization_members import OrganizationMemberViewSet
 from api.organizations import OrganizationViewSet
+from api.passwords import PasswordViewSet
 from api.room_members import RoomMemberViewSet
 from api.rooms import RoomViewSet
 from api.share_links import RedemptionViewSet, ShareLinkViewSet
+from api.tickets import TicketViewSet
 from api.users import OwnUserViewSet, RegistrationViewSet
 
 _COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
@@ -25,6 +27,7 @@ urlpatterns = [
     path("token/verify/", tokens.VerifyTokenView.as_view()),
     path("token/blacklist/", tokens.BlacklistTokenView.as_view()),
     path("users/me/", OwnUserViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("users/me/password/", PasswordViewSet.as_view({"post": "create"})),
     path("organizations/", OrganizationViewSet.as_view(_COLLECTION)),
     path("organizations/<uuid:organization_id>/", OrganizationViewSet.as_view(_ITEM)),
     path("organizations/<uuid:organization_id>/members/", OrganizationMemberViewSet.as_view(_COLLECTION)),
@@ -40,6 +43,7 @@ urlpatterns = [
     path("rooms/<uuid:room_id>/share-links/", ShareLinkViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/share-links/<uuid:link_id>/", ShareLinkViewSet.as_view(_ITEM)),
     path("share-links/redeem/", RedemptionViewSet.as_view({"post": "create"})),
+    path("rooms/<uuid:room_id>/ticket/", TicketViewSet.as_view({"post": "create"})),
     path("rooms/<uuid:room_id>/connections/", ConnectionViewSet.as_view({"get": "list"})),
     path(
         "rooms/<uuid:room_id>/connections/<uuid:connection_id>/",

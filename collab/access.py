@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from uuid import UUID
 
+from django.utils import timezone
+
+from accounts.tokens import TokenRefusedError
 from collab import selectors
+from collab.engine.errors import UnauthenticatedError
 from collab.engine.ports import Grant
 from collab.threads import DatabaseThreads
 
@@ -13,25 +18,36 @@ READERS = 4
 
 
 class DatabaseAccess:
-    """See `engine.ports.AccessSource`. Keys of epochs are the ids of room, organization and user."""
+    """See `engine.ports.AccessSource`; a subject is a `selectors.Subject`.
+
+    Keys of epochs are the ids of room, organization and user, and of the session and the ticket that the
+    subject came in with: these have an epoch, always the same, until they are ended.
+    """
 
     def __init__(self) -> None:
         self._readers = DatabaseThreads("access-reader", READERS)
 
-    async def resolve(self, user_id: UUID, room: str) -> Grant | None:
-        found = await self._readers.run(selectors.find_room_access, user_id, UUID(room))
+    async def resolve(self, subject: selectors.Subject, room: str) -> Grant | None:
+        try:
+            found = await self._readers.run(selectors.find_room_access, subject, UUID(room))
+        except TokenRefusedError as error:
+            raise UnauthenticatedError(str(error)) from error
         if found is None:
             return None
-        epochs = {
-            found.room_id: found.room_epoch,
-            found.organization_id: found.organization_epoch,
-            found.user_id: found.user_epoch,
-        }
-        return Grant(role=str(found.access.role), can_write=found.access.abilities.write, epochs=epochs)
+        return Grant(
+            role=str(found.access.role),
+            can_write=found.access.abilities.write,
+            epochs=found.epochs,
+            changes_in_s=_seconds_until(found.changes_at),
+        )
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
-        return await self._readers.run(selectors.current_epochs, keys, keys, keys)
+        return await self._readers.run(selectors.current_epochs, keys)
 
     def close(self) -> None:
         """Close the threads; blocks until they are idle."""
         self._readers.close()
+
+
+def _seconds_until(moment: datetime | None) -> float | None:
+    return None if moment is None else (moment - timezone.now()).total_seconds()

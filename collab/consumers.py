@@ -10,8 +10,10 @@ socket closed with its code. A close before that would reach a browser as 1006, 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
+from dataclasses import replace
 from typing import Any, TypedDict
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -19,8 +21,13 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
+from django.db import Error
 from django.utils import timezone
 
+from accounts.errors import first_line
+from accounts.middleware import Secret, authenticate
+from accounts.origins import origin_of_scope
+from accounts.tokens import MAX_TOKEN_BYTES, Credential, TokenRefusedError
 from collab.engine.connection import Connection
 from collab.engine.encoding import read_canonical_var_uint
 from collab.engine.errors import (
@@ -47,11 +54,16 @@ from collab.live import DRAINING, LiveEngine, get_engine
 from collab.models import LiveConnection
 from collab.relay import group_name
 from collab.replicas import new_ydoc, open_replica, replica_of
+from collab.selectors import Subject
 
 logger = logging.getLogger("collab.consumer")
 
 SUBPROTOCOL = "yjs"
 MAX_ROOM_NAME = 255
+#: Characters of a text frame that carries a token.
+MAX_TOKEN_FRAME = MAX_TOKEN_BYTES + 100
+
+STORE_AWAY = "The store does not answer; nothing was lost, try again later."
 
 
 class ClientGoneError(Exception):
@@ -178,13 +190,26 @@ class YjsConsumer(AsyncWebsocketConsumer):
         if connection is None or room is None or connection.is_closed:
             return
         try:
-            await room.receive(connection, _binary(bytes_data))
+            if bytes_data is None:
+                connection.count_message()
+                await self.receive_text(connection, text_data or "")
+            else:
+                await room.receive(connection, bytes_data)
         except CollabError as error:
             logger.info("Connection %s closed with %d: %s", connection.id, error.close_code, error)
-            room.close_connection(connection, error)
+            is_denial = isinstance(error, UnauthenticatedError)
+            room.close_connection(connection, error, is_denial=is_denial)
         except Exception:
             logger.exception("Connection %s closed: a frame could not be handled", connection.id)
             room.close_connection(connection, CollabError("Internal error."))
+
+    async def receive_text(self, connection: Connection, text: str) -> None:
+        """Handle a text frame; no Yjs client sends one by itself.
+
+        Raises:
+            CollabError: the connection must be closed with it.
+        """
+        raise MalformedError("A text frame was sent; expected a binary one.")
 
     async def disconnect(self, code: int) -> None:
         if self._connection is not None:
@@ -268,6 +293,9 @@ class RoomConsumer(YjsConsumer):
     open, and followed: lowered, the socket becomes read-only at once; taken away, it is closed.
 
     It is on no channel of its own: what concerns a room crosses the layer once for each process.
+
+    A text frame `{"token": "<access token>"}` on the open socket puts that token in the place of the one the
+    socket was opened with. Nothing is answered: clients take no text frames.
     """
 
     channel_layer_alias = ""
@@ -277,6 +305,7 @@ class RoomConsumer(YjsConsumer):
         super().__init__(*args, **kwargs)
         self._grant: Grant | None = None
         self._asked_at = 0.0
+        self._subject: Subject | None = None
 
     def make_room_name(self) -> str:
         """The room's id in its one spelling.
@@ -308,14 +337,18 @@ class RoomConsumer(YjsConsumer):
 
     async def _authorize(self) -> None:
         if self.scope.get("auth_unavailable"):
-            raise UnavailableError("The store does not answer; nothing was lost, try again later.")
+            raise UnavailableError(STORE_AWAY)
         user = self.scope["user"]
         if user is None or user.is_anonymous:
             raise UnauthenticatedError(self.scope.get("auth_error") or "An access token is needed.")
         self.room_name = self.make_room_name()
+        credential = self.scope.get("credential")
+        if credential is not None and credential.room_id not in {None, UUID(self.room_name)}:
+            raise ForbiddenError(GONE)
         engine = get_engine()
         self._asked_at = engine.clock()
-        self._grant = await engine.access.resolve(user.pk, self.room_name)
+        self._subject = Subject(user.pk, credential)
+        self._grant = await engine.access.resolve(self._subject, self.room_name)
         if self._grant is None:
             raise ForbiddenError(GONE)
 
@@ -335,14 +368,14 @@ class RoomConsumer(YjsConsumer):
 
     def _joined(self, engine: LiveEngine, room: LiveRoom, connection: Connection) -> None:
         assert self._grant is not None
-        token = self.scope.get("token")
+        assert self._subject is not None
         engine.leases.hold(
             connection,
             room,
-            self.scope["user"].pk,
+            replace(self._subject, connection_id=connection.id),
             self._grant,
             asked_at=self._asked_at,
-            expires_in_s=None if token is None else token.expires_at - time.time(),
+            expires_in_s=_seconds_left(self._subject.credential),
         )
         engine.roster.opened(
             LiveConnection(
@@ -355,6 +388,25 @@ class RoomConsumer(YjsConsumer):
             )
         )
 
+    async def receive_text(self, connection: Connection, text: str) -> None:
+        """Take a newer access token of the same user; verified like the first one.
+
+        The frames of a connection are handled one after the other, so there is one verification at a time.
+        """
+        engine, user = get_engine(), self.scope["user"]
+        secret = Secret(_token_in(text))
+        try:
+            newer, credential = await authenticate(secret, origin_of_scope(self.scope))
+        except TokenRefusedError as error:
+            raise UnauthenticatedError(str(error)) from error
+        except Error as error:
+            logger.warning("A token could not be checked: %s", first_line(error))
+            raise UnavailableError(STORE_AWAY) from error
+        if newer.pk != user.pk:
+            raise UnauthenticatedError("The token is another user's; connect again with it.")
+        subject = Subject(user.pk, credential, connection.id)
+        engine.leases.replace_subject(connection, subject, _seconds_left(credential))
+
     def _leave(self, engine: LiveEngine) -> None:
         assert self._connection is not None
         engine.leases.release(self._connection)
@@ -362,10 +414,24 @@ class RoomConsumer(YjsConsumer):
         super()._leave(engine)
 
 
-def _binary(data: bytes | None) -> bytes:
-    if data is None:
-        raise MalformedError("A text frame was sent; expected a binary one.")
-    return data
+def _seconds_left(credential: Credential | None) -> float | None:
+    return None if credential is None else credential.expires_at - time.time()
+
+
+def _token_in(text: str) -> bytes:
+    """The access token of a frame `{"token": "…"}`.
+
+    Raises:
+        MalformedError: it is anything else.
+    """
+    if len(text) <= MAX_TOKEN_FRAME:
+        try:
+            match json.loads(text, object_pairs_hook=tuple):  # an array would be a list
+                case tuple((("token", str(token)),)):
+                    return token.encode("utf-8", "surrogatepass")
+        except (ValueError, RecursionError):
+            pass
+    raise MalformedError('A text frame was sent that is not {"token": "…"}.')
 
 
 class _SocketTransport:

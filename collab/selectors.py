@@ -5,29 +5,34 @@ The last two functions serve live connections, which ask again and again: each i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, F, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Now
 
 from accounts.errors import NotFoundError, PermissionDeniedError
 from accounts.models import Organization, User
+from accounts.tokens import Credential, TokenRefusedError, living_sessions, living_tickets, still_holds
 from collab.ids import IsAnyOf
 from collab.models import LiveConnection, Room, RoomMember, ServerProcess, ShareLink
 from collab.policies import (
     Access,
     RoomAbility,
     grants_of,
+    living_link_grants,
     living_links,
     readable_rooms,
     room_access,
     with_grants,
 )
 
+#: The epoch of sessions and tickets: they are good until they are ended, and never again.
+ENDLESS = 0
+CREDENTIAL_ENDED = "You were signed out; sign in again."
 #: A process that has not said so for this long is not there.
 PROCESS_GONE_S = 15
 
@@ -138,59 +143,83 @@ def living_connections() -> QuerySet[LiveConnection]:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomAccess:
-    """What a connection is let into a room with, and the epochs at which that was true."""
+class Subject:
+    """Who wants to be, or is, in a room over a connection.
 
-    room_id: UUID
-    organization_id: UUID
+    `credential`: what they came in with; none where that is not to be looked at again. `connection_id`:
+    none as long as they are at the door.
+    """
+
     user_id: UUID
+    credential: Credential | None = None
+    connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomAccess:
+    """What a connection is let into a room with.
+
+    `epochs`: those at which that was true, by the ids of rows. `changes_at`: when a part of it ends by
+    itself, as share links do.
+    """
+
     access: Access
-    room_epoch: int
-    organization_epoch: int
-    user_epoch: int
+    epochs: dict[UUID, int | None]
+    changes_at: datetime | None
 
 
-def find_room_access(user_id: UUID, room_id: UUID) -> RoomAccess | None:
-    """What this user may do in this room now, in one query.
+def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
+    """What the subject may do in this room now, in one query.
 
     None where a connection has no business: no such room or user, the room is in the trash, the user
     was deactivated, or may not read.
+
+    Raises:
+        TokenRefusedError: the credential was good, and is not any more.
     """
+    user_id, credential = subject.user_id, subject.credential
     account = User.objects.filter(pk=user_id, is_active=True)
-    rooms = with_grants(Room.objects.filter(pk=room_id), user_id).annotate(
+    ending = living_link_grants(user_id).filter(link__room=OuterRef("pk"), link__expires_at__isnull=False)
+    rooms = with_grants(
+        Room.objects.filter(pk=room_id), user_id
+    ).annotate(
         organization_epoch=F("organization__access_epoch"),
         user_epoch=Subquery(account.values("access_epoch")),  # NULL without an active account
+        credential_holds=Value(True) if credential is None else still_holds(credential),
+        changes_at=Subquery(ending.order_by("link__expires_at").values("link__expires_at")[:1]),
     )
     room = rooms.first()
-    if room is None:
+    if room is None or room.user_epoch is None:
         return None
-    access = room_access(grants_of(room, is_active_user=room.user_epoch is not None))
+    if not room.credential_holds:
+        raise TokenRefusedError(CREDENTIAL_ENDED)
+    access = room_access(grants_of(room, is_active_user=True))
     if not access.abilities.read:
         return None
-    return RoomAccess(
-        room_id=room.pk,
-        organization_id=room.organization_id,
-        user_id=user_id,
-        access=access,
-        room_epoch=room.access_epoch,
-        organization_epoch=room.organization_epoch,
-        user_epoch=room.user_epoch,
-    )
+    epochs: dict[UUID, int | None] = {
+        room.pk: room.access_epoch,
+        room.organization_id: room.organization_epoch,
+        user_id: room.user_epoch,
+    }
+    if credential is not None:
+        epochs |= {key: ENDLESS for key in (credential.session_id, credential.ticket_id) if key is not None}
+    return RoomAccess(access, epochs, room.changes_at)
 
 
-def current_epochs(
-    room_ids: Iterable[UUID], organization_ids: Iterable[UUID], user_ids: Iterable[UUID]
-) -> dict[UUID, int]:
-    """The access epochs of all these rows by id, in one query.
+def current_epochs(ids: Collection[UUID]) -> dict[UUID, int]:
+    """The access epochs by id, in one query, of all rows that have one and are among these.
 
-    What no longer counts is absent: missing rows, rooms in the trash, users who were deactivated.
+    What no longer counts is absent: missing rows, rooms in the trash, users who were deactivated,
+    sessions and tickets that were ended.
     """
-    rooms = Room.objects.filter(IsAnyOf("pk", room_ids), trashed_at__isnull=True)
-    organizations = Organization.objects.filter(IsAnyOf("pk", organization_ids))
-    users = User.objects.filter(IsAnyOf("pk", user_ids), is_active=True)
-    columns = ("pk", "access_epoch")
+    rooms = Room.objects.filter(IsAnyOf("pk", ids), trashed_at__isnull=True)
+    organizations = Organization.objects.filter(IsAnyOf("pk", ids))
+    users = User.objects.filter(IsAnyOf("pk", ids), is_active=True)
+    credentials = (living_sessions(), living_tickets())
     return dict(
-        rooms.values_list(*columns).union(
-            organizations.values_list(*columns), users.values_list(*columns), all=True
+        rooms.values_list("pk", "access_epoch").union(
+            *(rows.values_list("pk", "access_epoch") for rows in (organizations, users)),
+            *(rows.filter(IsAnyOf("pk", ids)).values_list("pk", Value(ENDLESS)) for rows in credentials),
+            all=True,
         )
     )

@@ -1,17 +1,19 @@
 """Access of open connections: each holds a lease, and a lease that can't be confirmed ends.
 
-A lease holds as long as the epochs (of the room, its organization, the user) at which access was found
-stay the same. News that an epoch moved puts the leases concerned in doubt: their writes wait until
-access was asked for again. A timer reads the epochs of all leases in one query, so that news that was
-lost is only a delay, and closes what it could not confirm in time.
+A lease holds as long as the epochs (of the room, its organization, the user, the session) at which access
+was found stay the same. News that an epoch moved puts the leases concerned in doubt: their writes wait
+until access was asked for again. So does the moment at which part of the access ends by itself. A timer
+reads the epochs of all leases in one query, so that news that was lost is only a delay, and closes what it
+could not confirm in time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from collab.engine.connection import Connection
@@ -26,6 +28,8 @@ SWEEPS_PER_LEASE = 6
 RETRY_S = 0.5
 #: Questions to the access source under way at once.
 CONCURRENCY = 8
+#: Access that ends by itself is asked for again no sooner than this: no two clocks are quite the same.
+SOONEST_S = 0.01
 
 REVOKED = "Your access to this room was taken away."
 EXPIRED = "The token has expired."
@@ -38,11 +42,13 @@ class Lease:
 
     connection: Connection
     room: LiveRoom
-    user_id: UUID
+    subject: Any
     grant: Grant
     confirmed_at: float
     doubts: int = 0
+    #: When the credential ends, and when part of the access does.
     expiry: asyncio.TimerHandle | None = None
+    change: asyncio.TimerHandle | None = None
 
 
 class LeaseKeeper:
@@ -72,7 +78,7 @@ class LeaseKeeper:
         self,
         connection: Connection,
         room: LiveRoom,
-        user_id: UUID,
+        subject: Any,
         grant: Grant,
         *,
         asked_at: float,
@@ -81,27 +87,36 @@ class LeaseKeeper:
         """Watch over a connection from now on.
 
         Args:
+            subject: what the access source is asked with again.
             grant: the access it was let in with.
             asked_at: when that was asked for; what has changed since puts it in doubt at once.
-            expires_in_s: how long its token is still good for.
+            expires_in_s: how long its credential is still good for.
         """
-        lease = Lease(connection, room, user_id, grant, asked_at)
+        lease = Lease(connection, room, subject, grant, asked_at)
         self._leases[connection.id] = lease
         self._index(lease)
-        is_outdated = any(self._changed_at.get(key, asked_at - 1) >= asked_at for key in grant.epochs)
-        if is_outdated or self._clock() - asked_at >= self._lease_s:  # older news is forgotten
+        self._wait_for_change(lease)
+        self._wait_for_expiry(lease, expires_in_s)
+        is_forgotten = self._clock() - asked_at >= self._lease_s  # what was news then
+        if is_forgotten or self._has_changed(grant.epochs, asked_at):
             self._doubt(lease)
-        if expires_in_s is not None:
-            loop = asyncio.get_running_loop()
-            lease.expiry = loop.call_later(max(0.0, expires_in_s), self._expire, lease)
+
+    def replace_subject(self, connection: Connection, subject: Any, expires_in_s: float | None) -> None:
+        """The connection has come with a newer credential: ask for its access with that from now on."""
+        lease = self._leases.get(connection.id)
+        if lease is not None:
+            lease.subject = subject
+            self._wait_for_expiry(lease, expires_in_s)
+            self._doubt(lease)
 
     def release(self, connection: Connection) -> None:
         """The connection has gone; harmless if it held no lease."""
         lease = self._leases.pop(connection.id, None)
         if lease is not None:
             self._unindex(lease)
-            if lease.expiry is not None:
-                lease.expiry.cancel()
+            for timer in (lease.expiry, lease.change):
+                if timer is not None:
+                    timer.cancel()
 
     def changed(self, key: UUID) -> None:
         """An epoch has moved: ask again for every lease that was found at it."""
@@ -152,10 +167,14 @@ class LeaseKeeper:
 
     async def _ask(self, lease: Lease) -> bool:
         """Ask once; tell whether the answer settles it. What changes meanwhile makes it worthless."""
-        doubts, asked_at = lease.doubts, self._clock()
+        doubts, asked_at, subject = lease.doubts, self._clock(), lease.subject
+        denial: CollabError = ForbiddenError(REVOKED)
+        grant: Grant | None = None
         try:
             async with self._slots:
-                grant = await self._source.resolve(lease.user_id, lease.room.name)
+                grant = await self._source.resolve(subject, lease.room.name)
+        except (UnauthenticatedError, ForbiddenError) as error:
+            denial = error
         except Exception as error:  # whatever it is, the doubt remains
             logger.warning(
                 "Access of connection %s could not be asked for: %s",
@@ -165,13 +184,19 @@ class LeaseKeeper:
             )
             await asyncio.sleep(RETRY_S)
             return False
+        if lease.subject is not subject:
+            return False  # the answer is about a credential that was replaced meanwhile
         if grant is None:
-            self._end(lease, ForbiddenError(REVOKED), is_denial=True)
+            self._end(lease, denial, is_denial=True)
             return True
-        if lease.doubts == doubts:
+        new_keys = grant.epochs.keys() - lease.grant.epochs.keys()  # of these no news has come as a doubt
+        if lease.doubts == doubts and not self._has_changed(new_keys, asked_at):
             self._renew(lease, grant, asked_at)
             return True
         return False
+
+    def _has_changed(self, keys: Iterable[UUID], since: float) -> bool:
+        return any(self._changed_at.get(key, since - 1) >= since for key in keys)
 
     def _renew(self, lease: Lease, grant: Grant, asked_at: float) -> None:
         if self._leases.get(lease.connection.id) is lease:
@@ -180,6 +205,16 @@ class LeaseKeeper:
             lease.confirmed_at = asked_at
             lease.room.allow_writing(lease.connection, is_allowed=grant.can_write)
             self._index(lease)
+            self._wait_for_change(lease)
+
+    def _wait_for_expiry(self, lease: Lease, expires_in_s: float | None) -> None:
+        lease.expiry = _restarted(lease.expiry, expires_in_s, 0.0, self._expire, lease)
+
+    def _wait_for_change(self, lease: Lease) -> None:
+        after_s = lease.grant.changes_in_s
+        if after_s is not None:
+            after_s -= self._clock() - lease.confirmed_at  # that was said when access was asked for
+        lease.change = _restarted(lease.change, after_s, SOONEST_S, self._doubt, lease)
 
     def _expire(self, lease: Lease) -> None:
         self._end(lease, UnauthenticatedError(EXPIRED), is_denial=True)
@@ -200,3 +235,18 @@ class LeaseKeeper:
             held.discard(lease)
             if not held:
                 del self._by_key[key]
+
+
+def _restarted(
+    timer: asyncio.TimerHandle | None,
+    after_s: float | None,
+    soonest_s: float,
+    call: Callable[[Lease], None],
+    lease: Lease,
+) -> asyncio.TimerHandle | None:
+    """A timer in the place of one that was there; none where there is nothing to wait for."""
+    if timer is not None:
+        timer.cancel()
+    if after_s is None:
+        return None
+    return asyncio.get_running_loop().call_later(max(soonest_s, after_s), call, lease)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 
@@ -141,18 +141,29 @@ class Grant:
     """Access as it was found: it holds while each epoch it was found at stays the same.
 
     `role`: what others are told of it.
+    `epochs`: none where what was found is that there is no such row.
+    `changes_in_s`: when to ask again even so, because part of it ends by itself.
     """
 
     role: str
     can_write: bool
-    epochs: Mapping[UUID, int]
+    epochs: Mapping[UUID, int | None]
+    changes_in_s: float | None = None
 
 
 class AccessSource(Protocol):
-    """Who knows what a user may do now. Both calls raise `UnavailableError` when it can't be known."""
+    """Who knows what somebody may do now. Both calls raise `UnavailableError` when it can't be known."""
 
-    async def resolve(self, user_id: UUID, room: str) -> Grant | None:
-        """The access of a user to a room; none if there is none."""
+    async def resolve(self, subject: Any, room: str) -> Grant | None:
+        """The access to a room; none if there is none.
+
+        Args:
+            subject: who asks, and by what right; the engine only hands it over.
+
+        Raises:
+            UnauthenticatedError: what the subject came in with is not good any more.
+            ForbiddenError: it is to be told something else than that there is no access.
+        """
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
         """The epochs of all keys in one query; what no longer exists is absent."""

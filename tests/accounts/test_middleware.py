@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID, uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,8 +17,10 @@ from django.db import OperationalError, connection, connections
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.middleware import JWTAuthMiddleware
-from accounts.models import User
-from accounts.tokens import MAX_TOKEN_BYTES, authenticate_access_token
+from accounts.models import Origin, Ticket, User
+from accounts.services.sessions import begin_session, end_session
+from accounts.services.tickets import INVALID, issue_ticket, use_ticket
+from accounts.tokens import MAX_TOKEN_BYTES, SESSION_ENDED, Credential, authenticate_access_token
 from tests.factories import access_token, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,13 +58,13 @@ def bearer(token: str) -> list[tuple[bytes, bytes]]:
 
 def assert_refused(scope: dict[str, Any], reason: str) -> None:
     assert scope["user"] == AnonymousUser()
-    assert scope["token"] is None
+    assert scope["credential"] is None
     assert scope["auth_error"] == reason
 
 
 async def test_scope_without_a_token_is_anonymous_without_an_error() -> None:
     scope = await scope_after()
-    assert (scope["user"], scope["token"], scope["auth_error"]) == (AnonymousUser(), None, None)
+    assert (scope["user"], scope["credential"], scope["auth_error"]) == (AnonymousUser(), None, None)
 
 
 async def test_queries_of_a_handshake_are_not_remembered_in_development(user: User, settings: Any) -> None:
@@ -102,7 +106,9 @@ async def test_subprotocols_without_a_token_count_as_not_found(user: User, subpr
     assert scope["user"] == user
 
 
-@pytest.mark.parametrize("query", [b"token=", b"tokens=abc", b"ticket=abc", b"=&&%%%&;", b"\xff\xfe=\xff"])
+@pytest.mark.parametrize(
+    "query", [b"token=", b"tokens=abc", b"tickets=abc", b"ticket=", b"=&&%%%&;", b"\xff\xfe=\xff"]
+)
 async def test_query_without_a_token_counts_as_not_found(query: bytes) -> None:
     scope = await scope_after(query_string=query)
     assert (scope["user"], scope["auth_error"]) == (AnonymousUser(), None)
@@ -199,7 +205,8 @@ async def test_token_in_the_header_fills_the_scope(user: User) -> None:
     token = AccessToken.for_user(user)
     scope = await scope_after(headers=bearer(str(token)))
     assert (scope["user"], scope["auth_error"]) == (user, None)
-    assert (scope["token"].id, scope["token"].expires_at) == (token["jti"], float(token["exp"]))
+    fingerprint = token["hash_password"]
+    assert scope["credential"] == Credential(user.pk, float(token["exp"]), password_fingerprint=fingerprint)
 
 
 async def test_token_in_the_subprotocols_fills_the_scope(user: User) -> None:
@@ -224,6 +231,65 @@ async def test_subprotocols_go_before_the_query(user: User) -> None:
     assert scope["user"] == user
 
 
+@sync_to_async
+def ticket_for(user: User, room_id: UUID | None = None, **fields: Any) -> str:
+    credential = Credential(user.pk, time.time() + 900, **fields)
+    return issue_ticket(user=user, credential=credential, room_id=room_id or uuid4())
+
+
+async def test_ticket_in_the_query_fills_the_scope(user: User) -> None:
+    room_id = uuid4()
+    ticket = await ticket_for(user, room_id)
+    scope = await scope_after(query_string=f"ticket={ticket}&token=x".encode())
+    assert (scope["user"], scope["auth_error"]) == (user, None)
+    assert (scope["credential"].room_id, scope["credential"].user_id) == (room_id, user.pk)
+    assert scope["credential"].ticket_id == (await Ticket.objects.aget()).pk
+
+
+@pytest.mark.parametrize("ticket", ["x", "x" * 500, "%00", "%ff%fe"])
+async def test_unknown_ticket_is_refused_and_not_made_up_for_by_a_token(user: User, ticket: str) -> None:
+    query = f"token={access_token(user)}&ticket={ticket}".encode()
+    assert_refused(await scope_after(query_string=query), INVALID)
+
+
+async def test_access_token_as_ticket_is_refused(user: User) -> None:
+    query = f"ticket={access_token(user)}".encode()
+    assert_refused(await scope_after(query_string=query), INVALID)
+
+
+async def test_header_and_subprotocols_go_before_a_ticket_and_leave_it_unused(user: User) -> None:
+    query = f"ticket={await ticket_for(user)}".encode()
+    by_header = await scope_after(headers=bearer(access_token(user)), query_string=query)
+    by_protocol = await scope_after(subprotocols=["yjs", access_token(user)], query_string=query)
+    assert (by_header["credential"].ticket_id, by_protocol["credential"].ticket_id) == (None, None)
+    assert (await scope_after(query_string=query))["user"] == user
+
+
+async def test_token_of_an_ended_session_is_refused(user: User) -> None:
+    refresh = await sync_to_async(begin_session)(user=user)
+    await sync_to_async(end_session)(refresh=str(refresh), origin=Origin())
+    assert_refused(await scope_after(headers=bearer(str(refresh.access_token))), SESSION_ENDED)
+
+
+async def test_token_of_another_users_session_is_refused(user: User) -> None:
+    token = AccessToken.for_user(user)
+    token["sid"] = (await sync_to_async(begin_session)(user=await sync_to_async(make_user)()))["sid"]
+    assert_refused(await scope_after(headers=bearer(str(token))), SESSION_ENDED)
+
+
+@pytest.mark.parametrize("session", ["", "x", 5, ["a"], {}])
+async def test_token_with_a_malformed_session_is_refused(user: User, session: object) -> None:
+    token = AccessToken.for_user(user)
+    token["sid"] = session
+    assert_refused(await scope_after(headers=bearer(str(token))), "Token is invalid.")
+
+
+async def test_user_of_a_socket_has_its_origin(user: User) -> None:
+    headers = [*bearer(access_token(user)), (b"user-agent", b"Mozilla/5.0 " + b"x" * 300)]
+    scope = await scope_after(headers=headers, client=("2001:db8::1", 4711))
+    assert scope["user"].origin == Origin("2001:db8::1", ("Mozilla/5.0 " + "x" * 300)[:200])
+
+
 async def test_refused_token_is_not_made_up_for_by_a_later_one(user: User) -> None:
     query = f"token={access_token(user)}".encode()
     scope = await scope_after(subprotocols=["yjs", "garbage"], query_string=query)
@@ -233,6 +299,20 @@ async def test_refused_token_is_not_made_up_for_by_a_later_one(user: User) -> No
 def test_authentication_is_one_query(user: User, django_assert_num_queries) -> None:
     with django_assert_num_queries(1):
         authenticate_access_token(access_token(user).encode())
+    token = str(begin_session(user=user).access_token).encode()
+    with django_assert_num_queries(1):
+        authenticate_access_token(token)
+
+
+async def test_use_of_a_ticket_is_two_queries(user: User, django_assert_num_queries) -> None:
+    refresh = await sync_to_async(begin_session)(user=user)
+    ticket = await ticket_for(user, session_id=UUID(refresh["sid"]))
+
+    def use() -> None:
+        with django_assert_num_queries(2):
+            use_ticket(ticket.encode(), origin=Origin())
+
+    await sync_to_async(use)()
 
 
 async def test_database_that_does_not_answer_is_told_apart_from_a_bad_token(

@@ -14,6 +14,7 @@ from accounts.models import User
 from collab.access import DatabaseAccess
 from collab.engine.errors import UnavailableError
 from collab.models import Room, RoomMember
+from collab.selectors import Subject
 from collab.services import members, rooms
 from tests.factories import make_room, make_user
 
@@ -37,15 +38,15 @@ def shared_room() -> tuple[Room, User, User, User]:
 async def test_stranger_and_unknown_room_resolve_to_none(access: DatabaseAccess) -> None:
     room, _, editor, _ = await shared_room()
     stranger = await sync_to_async(make_user)()
-    assert await access.resolve(stranger.pk, str(room.pk)) is None
-    assert await access.resolve(editor.pk, str(uuid4())) is None
-    assert await access.resolve(uuid4(), str(room.pk)) is None
+    assert await access.resolve(Subject(stranger.pk), str(room.pk)) is None
+    assert await access.resolve(Subject(editor.pk), str(uuid4())) is None
+    assert await access.resolve(Subject(uuid4()), str(room.pk)) is None
 
 
 async def test_viewer_resolves_to_reading_and_editor_to_writing(access: DatabaseAccess) -> None:
     room, _, editor, viewer = await shared_room()
-    seen = await access.resolve(viewer.pk, str(room.pk))
-    written = await access.resolve(editor.pk, str(room.pk))
+    seen = await access.resolve(Subject(viewer.pk), str(room.pk))
+    written = await access.resolve(Subject(editor.pk), str(room.pk))
     assert seen is not None
     assert written is not None
     assert (seen.can_write, written.can_write) == (False, True)
@@ -53,14 +54,14 @@ async def test_viewer_resolves_to_reading_and_editor_to_writing(access: Database
 
 async def test_grant_holds_as_long_as_nothing_moves(access: DatabaseAccess) -> None:
     room, _, editor, _ = await shared_room()
-    grant = await access.resolve(editor.pk, str(room.pk))
+    grant = await access.resolve(Subject(editor.pk), str(room.pk))
     assert grant is not None
     assert await access.current_epochs(grant.epochs) == grant.epochs
 
 
 async def test_lowered_role_moves_an_epoch_of_the_grant(access: DatabaseAccess) -> None:
     room, owner, editor, _ = await shared_room()
-    grant = await access.resolve(editor.pk, str(room.pk))
+    grant = await access.resolve(Subject(editor.pk), str(room.pk))
     assert grant is not None
     member = await RoomMember.objects.aget(room=room, user=editor)
     await sync_to_async(members.change_room_member_role)(
@@ -86,7 +87,7 @@ async def test_database_that_does_not_answer_is_unavailable(
 
     monkeypatch.setattr("collab.selectors.find_room_access", fail)
     with pytest.raises(UnavailableError):
-        await access.resolve(uuid4(), str(uuid4()))
+        await access.resolve(Subject(uuid4()), str(uuid4()))
 
 
 async def test_epochs_of_more_keys_than_one_query_takes_are_all_found(access: DatabaseAccess) -> None:

@@ -19,6 +19,7 @@ from collab.engine.protocol import create_update_message
 from collab.engine.room import LiveRoom
 from collab.live import DRAINING, HEAL_S, PEER_HEAL_S, LiveEngine, get_engine, stop_engine
 from collab.models import Room, RoomMember, StoredUpdate
+from collab.selectors import Subject
 from collab.store import DatabaseLog, read_log
 from tests.engine.builders import document_of, typed
 from tests.engine.scripted import Line
@@ -53,11 +54,11 @@ class Member:
 async def join(engine: LiveEngine, room: Room, user_id: UUID) -> tuple[Member, LiveRoom]:
     """Let a member in, as a consumer does."""
     asked_at = engine.clock()
-    grant = await engine.access.resolve(user_id, str(room.pk))
+    grant = await engine.access.resolve(Subject(user_id), str(room.pk))
     assert grant is not None
     member = Member(engine, user_id, grant)
     live = await engine.stored.join(str(room.pk), member.connection)
-    engine.leases.hold(member.connection, live, user_id, grant, asked_at=asked_at)
+    engine.leases.hold(member.connection, live, Subject(user_id), grant, asked_at=asked_at)
     return member, live
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from accounts.models import Organization, OrganizationRole, User
 from collab.models import Room, RoomMember, RoomRole
 from collab.policies import NO_ACCESS, Abilities, Access, Grants, access_for, room_access
-from collab.selectors import find_room_access, rooms_visible_to
+from collab.selectors import Subject, find_room_access, rooms_visible_to
 from tests.factories import (
     add_to_organization,
     add_to_room,
@@ -255,6 +255,6 @@ def test_all_forms_of_access_agree_over_random_grants(organizations: list, is_ac
         readable = {pk: access for pk, access in expected.items() if access.abilities.read}
         assert {r.pk: access_for(user, r) for r in rooms_visible_to(user)} == readable
         assert {r.pk: access_for(user, Room.objects.get(pk=r.pk)) for r in world} == expected
-        found = {room.pk: find_room_access(user.pk, room.pk) for room in world}
+        found = {room.pk: find_room_access(Subject(user.pk), room.pk) for room in world}
         assert {pk: row.access for pk, row in found.items() if row} == readable
         transaction.set_rollback(True)

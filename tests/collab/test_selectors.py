@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.utils import timezone
 
 from accounts.errors import NotFoundError, PermissionDeniedError
-from accounts.models import Organization, User
+from accounts.models import Organization, Session, Ticket, User
+from accounts.tokens import Credential, TokenRefusedError, fingerprint_of
 from collab import selectors
-from collab.models import Room, RoomRole
-from tests.factories import add_to_room, make_organization, make_room, make_user
+from collab.models import RoomRole
+from collab.selectors import Subject
+from tests.factories import add_to_room, make_link_grant, make_organization, make_room, make_user
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(tz=UTC)
@@ -116,22 +122,22 @@ def test_access_room_member_of_another_room_raises_not_found() -> None:
 
 def test_find_room_access_of_an_unknown_room_or_user_is_none() -> None:
     user = make_user()
-    assert selectors.find_room_access(user.pk, uuid4()) is None
-    assert selectors.find_room_access(uuid4(), make_room(owner=user).pk) is None
+    assert selectors.find_room_access(Subject(user.pk), uuid4()) is None
+    assert selectors.find_room_access(Subject(uuid4()), make_room(owner=user).pk) is None
 
 
 def test_find_room_access_without_a_grant_is_none() -> None:
-    assert selectors.find_room_access(make_user().pk, make_room(owner=make_user()).pk) is None
+    assert selectors.find_room_access(Subject(make_user().pk), make_room(owner=make_user()).pk) is None
 
 
 def test_find_room_access_of_a_deactivated_user_is_none() -> None:
     user = make_user(is_active=False)
-    assert selectors.find_room_access(user.pk, make_room(owner=user).pk) is None
+    assert selectors.find_room_access(Subject(user.pk), make_room(owner=user).pk) is None
 
 
 def test_find_room_access_in_the_trash_is_none() -> None:
     user = make_user()
-    assert selectors.find_room_access(user.pk, make_room(owner=user, trashed_at=NOW).pk) is None
+    assert selectors.find_room_access(Subject(user.pk), make_room(owner=user, trashed_at=NOW).pk) is None
 
 
 def test_find_room_access_gives_access_and_epochs_in_one_query(django_assert_num_queries) -> None:
@@ -139,40 +145,117 @@ def test_find_room_access_gives_access_and_epochs_in_one_query(django_assert_num
     room = make_room(make_organization(member=user), organization_role="editor", access_epoch=1)
     Organization.objects.update(access_epoch=2)
     with django_assert_num_queries(1):
-        found = selectors.find_room_access(user.pk, room.pk)
+        found = selectors.find_room_access(Subject(user.pk), room.pk)
     assert found is not None
     assert found.access.role == RoomRole.EDITOR
-    assert (found.room_id, found.organization_id, found.user_id) == (room.pk, room.organization_id, user.pk)
-    assert (found.room_epoch, found.organization_epoch, found.user_epoch) == (1, 2, 3)
+    assert found.epochs == {room.pk: 1, room.organization_id: 2, user.pk: 3}
 
 
-def epochs_of(*rows: Room | Organization | User) -> dict[UUID, int]:
-    def ids(model: type) -> list[UUID]:
-        return [row.pk for row in rows if isinstance(row, model)]
+def make_session(user: User, **fields: object) -> Session:
+    return Session.objects.create(user=user, expires_at=NOW, **fields)
 
-    return selectors.current_epochs(ids(Room), ids(Organization), ids(User))
+
+def make_ticket(user: User, **fields: object) -> Ticket:
+    moments = {"expires_at": NOW, "token_expires_at": NOW}
+    return Ticket.objects.create(digest=uuid4().hex, user=user, room_id=uuid4(), **moments, **fields)
+
+
+def credential_of(user: User, **fields: Any) -> Credential:
+    return Credential(user.pk, 0.0, **fields)
+
+
+def test_find_room_access_with_a_credential_has_its_epochs_in_the_same_query(
+    django_assert_num_queries,
+) -> None:
+    user = make_user()
+    room, session, ticket = make_room(editor=user), make_session(user), make_ticket(user)
+    credential = credential_of(
+        user,
+        session_id=session.pk,
+        ticket_id=ticket.pk,
+        password_fingerprint=fingerprint_of(user.password),
+    )
+    with django_assert_num_queries(1):
+        found = selectors.find_room_access(Subject(user.pk, credential), room.pk)
+    assert found is not None
+    assert found.epochs.keys() == {room.pk, room.organization_id, user.pk, session.pk, ticket.pk}
+    assert selectors.current_epochs(found.epochs) == found.epochs
+
+
+def bad_credentials(user: User) -> Iterator[Credential]:
+    yield credential_of(user, session_id=uuid4())
+    yield credential_of(user, session_id=make_session(user, ended_at=NOW).pk)
+    yield credential_of(user, session_id=make_session(make_user()).pk)
+    yield credential_of(user, ticket_id=uuid4())
+    yield credential_of(user, ticket_id=make_ticket(user, revoked_at=NOW).pk)
+    yield credential_of(user, password_fingerprint=fingerprint_of("another"))
+    yield credential_of(user, password_fingerprint="")
+    living = make_session(user).pk
+    yield credential_of(user, session_id=living, ticket_id=make_ticket(user, revoked_at=NOW).pk)
+
+
+def test_find_room_access_with_a_credential_that_was_ended_is_refused() -> None:
+    user = make_user()
+    room = make_room(owner=user)
+    for credential in bad_credentials(user):
+        with pytest.raises(TokenRefusedError):
+            selectors.find_room_access(Subject(user.pk, credential), room.pk)
+
+
+def test_find_room_access_of_a_deactivated_user_with_a_bad_credential_is_none() -> None:
+    user = make_user(is_active=False)
+    subject = Subject(user.pk, credential_of(user, session_id=uuid4()))
+    assert selectors.find_room_access(subject, make_room(owner=user).pk) is None
+
+
+def test_find_room_access_says_when_the_first_of_its_share_links_expires() -> None:
+    user, room, now = make_user(), make_room(), timezone.now()
+    make_link_grant(room, user, role="viewer", expires_at=now + timedelta(hours=2))
+    make_link_grant(room, user, role="editor", expires_at=now + timedelta(hours=1))
+    make_link_grant(room, user, role="editor", expires_at=now - timedelta(hours=1))
+    make_link_grant(make_room(), user, expires_at=now + timedelta(minutes=1))
+    make_link_grant(room, make_user(), expires_at=now + timedelta(minutes=1))
+    make_link_grant(room, user)
+    found = selectors.find_room_access(Subject(user.pk), room.pk)
+    assert found is not None
+    assert found.changes_at == now + timedelta(hours=1)
+
+
+def test_find_room_access_by_a_link_without_an_end_does_not_change_by_itself() -> None:
+    user, room = make_user(), make_room()
+    make_link_grant(room, user)
+    found = selectors.find_room_access(Subject(user.pk), room.pk)
+    assert found is not None
+    assert found.changes_at is None
+
+
+def epochs_of(*rows: models.Model) -> dict[UUID, int]:
+    return selectors.current_epochs([row.pk for row in rows])
 
 
 def test_current_epochs_of_nothing_are_none_without_a_query(django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
-        assert selectors.current_epochs([], [], []) == {}
+        assert epochs_of() == {}
 
 
 def test_current_epochs_of_unknown_ids_are_absent() -> None:
-    assert selectors.current_epochs([uuid4()], [uuid4()], [uuid4()]) == {}
+    assert selectors.current_epochs([uuid4()]) == {}
 
 
 def test_current_epochs_of_what_no_longer_counts_are_absent() -> None:
-    room = make_room(trashed_at=NOW)
-    assert epochs_of(room, make_user(is_active=False)) == {}
+    room, user = make_room(trashed_at=NOW), make_user()
+    ended = make_session(user, ended_at=NOW), make_ticket(user, revoked_at=NOW)
+    assert epochs_of(room, make_user(is_active=False), *ended) == {}
 
 
 def test_current_epochs_of_all_kinds_are_one_query(django_assert_num_queries) -> None:
     rooms = [make_room(access_epoch=number) for number in (1, 2)]
     user = make_user(access_epoch=2)
+    session, ticket = make_session(user), make_ticket(user, used_at=NOW)
     expected = {rooms[0].pk: 1, rooms[1].pk: 2, rooms[0].organization_id: 0, user.pk: 2}
+    expected |= {session.pk: 0, ticket.pk: 0}
     with django_assert_num_queries(1):
-        assert epochs_of(*rooms, rooms[0].organization, user) == expected
+        assert epochs_of(*rooms, rooms[0].organization, user, session, ticket) == expected
 
 
 def test_current_epochs_of_one_kind_are_one_query(django_assert_num_queries) -> None:

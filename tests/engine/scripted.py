@@ -119,7 +119,8 @@ class Client:
 class ScriptedAccess:
     """An access source whose rows the test changes, and whose answers it may hold back.
 
-    A `grant` is kept for each user; `epochs` for each row. While `is_held`, a question waits; its
+    A subject is the id of a user: `grants` are kept for each, `denials` for those who are told something
+    else; `epochs` for each row. While `is_held`, a question waits; its
     answer is what was true when it was asked, as with a transaction that began then.
     """
 
@@ -129,6 +130,8 @@ class ScriptedAccess:
         self.is_available = True
         self.error: Exception = UnavailableError("The store does not answer.")
         self.questions = 0
+        self.denials: dict[UUID, CollabError] = {}
+        self.changes_in_s: float | None = None
         self._answers = asyncio.Event()
         self._answers.set()
 
@@ -151,14 +154,17 @@ class ScriptedAccess:
             return None
         can_write = self.grants[user_id]
         role = "editor" if can_write else "viewer"
-        return Grant(role=role, can_write=can_write, epochs={user_id: self.epochs[user_id]})
+        epochs: dict[UUID, int | None] = {user_id: self.epochs[user_id]}
+        return Grant(role=role, can_write=can_write, epochs=epochs, changes_in_s=self.changes_in_s)
 
-    async def resolve(self, user_id: UUID, room: str) -> Grant | None:
+    async def resolve(self, subject: UUID, room: str) -> Grant | None:
         self.questions += 1
-        found = self.grant_of(user_id)
+        found, denial = self.grant_of(subject), self.denials.get(subject)
         await self._answers.wait()
         if not self.is_available:
             raise self.error
+        if denial is not None:
+            raise denial
         return found
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:

@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from collab.engine import leases as leases_module
-from collab.engine.errors import UnavailableError
+from collab.engine.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from collab.engine.leases import EXPIRED, REVOKED, UNCONFIRMED, LeaseKeeper
 from collab.engine.limits import Limits
+from collab.engine.ports import Grant
 from collab.engine.protocol import (
     SyncStep1,
     create_permission_denied_message,
@@ -398,3 +399,141 @@ async def test_frames_after_the_close_have_no_effect(scene: Scene, anna: UUID) -
     await scene.room.receive(client.connection, b"\x01" + b"\x06\x01\x05\x00\x02{}")
     assert scene.written == 0
     assert scene.room.presence.awareness.entries() == []
+
+
+# -- credentials
+
+
+async def test_credential_that_no_longer_holds_closes_4401_with_a_denial(scene: Scene, anna: UUID) -> None:
+    client = scene.join(anna)
+    scene.access.denials[anna] = UnauthenticatedError("You were signed out.")
+    scene.keeper.changed(anna)
+    await until(lambda: client.line.closed)
+    assert client.line.closed == (4401, "You were signed out.")
+    assert client.frames[-1] == create_permission_denied_message("You were signed out.")
+
+
+async def test_denial_with_its_own_words_closes_with_them(scene: Scene, anna: UUID) -> None:
+    client = scene.join(anna)
+    scene.access.denials[anna] = ForbiddenError("You were sent away.")
+    scene.keeper.changed(anna)
+    await until(lambda: client.line.closed)
+    assert client.line.closed == (4403, "You were sent away.")
+
+
+async def test_newer_credential_is_asked_with_and_keeps_the_connection_past_the_first_ones_end(
+    scene: Scene, anna: UUID
+) -> None:
+    client, newer = scene.join(anna, expires_in_s=0.005), uuid4()
+    scene.access.allow(newer, can_write=True)
+    scene.keeper.replace_subject(client.connection, newer, 60.0)
+    assert client.connection.confirmation is not None
+    await asyncio.sleep(0.02)
+    assert client.line.closed is None
+    assert scene.access.questions == 1
+    scene.access.revoke(newer)
+    scene.keeper.changed(newer)
+    await until(lambda: client.line.closed)
+    assert client.line.closed == (4403, REVOKED)
+
+
+async def test_newer_credential_that_ends_closes_the_connection(scene: Scene, anna: UUID) -> None:
+    client = scene.join(anna, expires_in_s=60.0)
+    scene.keeper.replace_subject(client.connection, anna, 0.0)
+    await until(lambda: client.line.closed)
+    assert client.line.closed == (4401, EXPIRED)
+
+
+async def test_newer_credential_without_access_closes_the_connection(scene: Scene, anna: UUID) -> None:
+    client = scene.join(anna)
+    scene.keeper.replace_subject(client.connection, uuid4(), 60.0)
+    await until(lambda: client.line.closed)
+    assert client.line.closed == (4403, REVOKED)
+
+
+async def test_denial_of_a_credential_that_was_replaced_meanwhile_does_not_count(
+    scene: Scene, anna: UUID
+) -> None:
+    client, newer = scene.join(anna), uuid4()
+    scene.access.allow(newer, can_write=True)
+    scene.access.denials[anna] = UnauthenticatedError("You were signed out.")
+    scene.access.hold_answers()
+    scene.keeper.changed(anna)
+    await until(lambda: scene.access.questions == 1)
+    scene.keeper.replace_subject(client.connection, newer, 60.0)
+    scene.access.give_answers()
+    await until(lambda: client.connection.confirmation is None)
+    assert client.line.closed is None
+    assert scene.access.questions == 2
+
+
+async def test_news_of_the_newer_credential_while_it_is_asked_with_asks_again(
+    scene: Scene, anna: UUID
+) -> None:
+    """No doubt comes of it: nothing was found at its epoch before."""
+    client, newer = scene.join(anna), uuid4()
+    scene.access.allow(newer, can_write=True)
+    scene.access.hold_answers()
+    scene.keeper.replace_subject(client.connection, newer, 60.0)
+    await until(lambda: scene.access.questions == 1)
+    scene.access.revoke(newer)
+    scene.keeper.changed(newer)
+    scene.clock.advance(0.001)
+    scene.access.give_answers()
+    await until(lambda: client.line.closed)
+    assert client.line.closed == (4403, REVOKED)
+
+
+async def test_newer_credential_of_a_connection_that_has_gone_is_nobodys(scene: Scene, anna: UUID) -> None:
+    client = scene.join(anna)
+    scene.keeper.release(client.connection)
+    scene.keeper.replace_subject(client.connection, uuid4(), 0.0)
+    await asyncio.sleep(0.001)
+    assert client.line.closed is None
+    assert scene.access.questions == 0
+
+
+# -- access that ends by itself
+
+
+async def test_access_that_ends_by_itself_is_asked_for_again_then(scene: Scene, anna: UUID) -> None:
+    scene.access.changes_in_s = 0.0
+    client = scene.join(anna)
+    scene.access.changes_in_s = None
+    scene.access.grants[anna] = False  # without any news
+    await until(lambda: scene.access.questions == 1)
+    await until(lambda: client.connection.confirmation is None)
+    assert not client.connection.can_write
+    assert client.line.closed is None
+
+
+async def test_time_that_joining_took_counts_in_when_access_ends_by_itself(scene: Scene, anna: UUID) -> None:
+    scene.access.changes_in_s = 5.0
+    client = scene.join(anna, asked_at=scene.clock() - 5.0)
+    scene.access.changes_in_s = None
+    scene.access.revoke(anna)
+    await until(lambda: client.line.closed)
+    assert client.line.closed == (4403, REVOKED)
+
+
+async def test_access_that_ends_by_itself_over_and_over_is_not_asked_for_without_a_pause(
+    scene: Scene, anna: UUID
+) -> None:
+    scene.access.changes_in_s = -1.0
+    scene.join(anna)
+    await asyncio.sleep(10 * leases_module.SOONEST_S)
+    assert 1 <= scene.access.questions <= 11
+
+
+async def test_epoch_of_a_row_that_was_not_there_holds_until_there_is_one(scene: Scene, anna: UUID) -> None:
+    row = uuid4()
+    grant = Grant(role="editor", can_write=True, epochs={anna: scene.access.epochs[anna], row: None})
+    client = Client(scene.clock, user_id=anna)
+    scene.clients.append(client)
+    scene.room.join(client.connection)
+    scene.keeper.hold(client.connection, scene.room, anna, grant, asked_at=scene.clock())
+    await scene.keeper.sweep()
+    assert client.connection.confirmation is None
+    scene.access.epochs[row] = 0
+    await scene.keeper.sweep()
+    assert client.connection.confirmation is not None

@@ -61,6 +61,7 @@ TABLE = [
     Row("POST", "token/blacklist/",                "400 400 400 400 400 400 400 400 400", {}),
     Row("GET", "users/me/",                        "200 200 200 200 200 200 200 200 401"),
     Row("PATCH", "users/me/",                      "200 200 200 200 200 200 200 200 401", {"name": "New"}),
+    Row("POST", "users/me/password/",              "400 400 400 400 400 400 400 400 401", {}),
     Row("GET", "organizations/",                   "200 200 200 200 200 200 200 200 401"),
     Row("POST", "organizations/",                  "201 201 201 201 201 201 201 201 401", {"name": "New"}),
 
@@ -95,6 +96,7 @@ TABLE = [
     Row("PATCH", ROOM_MEMBER,                      "200 200 404 404 200 403 403 404 401", {"role": "editor"}),
     Row("DELETE", ROOM_MEMBER,                     "204 204 404 404 204 403 403 404 401"),
 
+    Row("POST", ROOM + "ticket/",                  "201 201 404 404 201 201 201 404 401"),
     Row("GET", ROOM + "connections/",              "200 200 404 404 200 200 200 404 401"),
     Row("DELETE", CONNECTION,                      "204 204 404 404 204 403 403 404 401"),
 
