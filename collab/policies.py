@@ -65,6 +65,15 @@ class Access:
 NO_ACCESS = Access.of(None)
 
 
+def is_stronger(role: str | None, other: str | None) -> bool:
+    """Whether `role` gives more than `other`; none is the weakest."""
+    return _strength_of(role) > _strength_of(other)
+
+
+def _strength_of(role: str | None) -> int:
+    return _STRENGTH[RoomRole(role) if role else None]
+
+
 @dataclass(frozen=True, slots=True)
 class Grants:
     """Everything that can give one user a role in one room, as stored.
@@ -94,8 +103,15 @@ def room_access(grants: Grants) -> Access:
         roles.append(RoomRole.OWNER)
     elif grants.organization_member_role == OrganizationRole.MEMBER:
         roles.append(grants.organization_wide_role)
-    strongest = max(roles, key=lambda role: _STRENGTH[RoomRole(role) if role else None])
+    strongest = max(roles, key=_strength_of)
     return Access.of(RoomRole(strongest) if strongest else None)
+
+
+def may_ask_for_access(grants: Grants) -> bool:
+    """Members of the organization know its rooms, guests too; others ask for more than they have, or not."""
+    if grants.is_trashed or not grants.is_active_user:
+        return False
+    return grants.organization_member_role is not None or room_access(grants).abilities.read
 
 
 class GrantColumns(TypedDict):
@@ -187,3 +203,17 @@ def readable_rooms(user: User | AnonymousUser) -> QuerySet[Room]:
     # A union of ids and not an OR over joins: each part is found by its own index.
     readable = as_member.union(by_group, by_link, through_organization.values("pk"), all=True)
     return Room.objects.filter(pk__in=readable, trashed_at__isnull=True)
+
+
+def restorable_rooms(user: User | AnonymousUser) -> QuerySet[Room]:
+    """All rooms in the trash which `room_access` would let this user delete, were they not in there."""
+    if not isinstance(user, User) or not user.is_active:
+        return Room.objects.none()
+    owning = RoomMember.objects.filter(role=RoomRole.OWNER)
+    as_owner = owning.filter(user=user).values("room_id")
+    by_group = owning.filter(group__members__member__user=user).values("room_id")
+    through_organization = Room.objects.filter(
+        organization__members__role__in=_OWNING_ORGANIZATION_ROLES, organization__members__user=user
+    )
+    restorable = as_owner.union(by_group, through_organization.values("pk"), all=True)
+    return Room.objects.filter(pk__in=restorable, trashed_at__isnull=False)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from accounts.models import Organization, OrganizationRole, User
 from collab.models import Room, RoomMember, RoomRole
 from collab.policies import NO_ACCESS, Abilities, Access, Grants, access_for, room_access
-from collab.selectors import Subject, find_room_access, rooms_visible_to
+from collab.selectors import Subject, explain_access, find_room_access, rooms_visible_to
 from tests.factories import (
     add_to_organization,
     add_to_room,
@@ -257,4 +257,90 @@ def test_all_forms_of_access_agree_over_random_grants(organizations: list, is_ac
         assert {r.pk: access_for(user, Room.objects.get(pk=r.pk)) for r in world} == expected
         found = {room.pk: find_room_access(Subject(user.pk), room.pk) for room in world}
         assert {pk: row.access for pk, row in found.items() if row} == readable
+        assert set(rooms_visible_to(user, trashed=True)) == {
+            room
+            for room, held in world.items()
+            if held.is_trashed and room_access(replace(held, is_trashed=False)).abilities.delete
+        }
         transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+@settings(max_examples=60)
+@given(organizations=st.lists(organization_rows, max_size=3), is_active=st.booleans())
+def test_explanation_agrees_with_access_over_random_grants(organizations: list, is_active: bool) -> None:
+    with transaction.atomic():
+        user = make_user(is_active=is_active)
+        for room, held in make_world(user, organizations).items():
+            explained = explain_access(user, room)
+            assert explained.access == room_access(held)
+            assert (explained.is_trashed, explained.is_active_user) == (held.is_trashed, is_active)
+            roles = [given.role.value for given in explained.given]
+            if not held.is_trashed and is_active:
+                assert strongest(roles) == explained.access.role
+            assert roles == sorted(roles, key=["owner", "editor", "viewer"].index)
+            kinds = {given.kind for given in explained.given}
+            assert ("member" in kinds) == (held.member_role is not None)
+            assert ("group" in kinds) == (held.group_role is not None)
+            assert ("share_link" in kinds) == (held.link_role is not None)
+        transaction.set_rollback(True)
+
+
+def test_explanation_names_the_source_of_every_grant(db: None) -> None:
+    user = make_user()
+    organization = make_organization(member=user)
+    room = make_room(organization, viewer=user, organization_role="viewer")
+    first, second, _ = (
+        make_group(organization, user),
+        make_group(organization, user),
+        make_group(organization),
+    )
+    for group, role in ((first, "owner"), (second, "editor")):
+        RoomMember.objects.create(room=room, group=group, role=role)
+    expires_at = timezone.now() + timedelta(hours=1)
+    grant = make_link_grant(room, user, role="editor", expires_at=expires_at)
+    make_link_grant(room, user, role="editor", expires_at=timezone.now() - timedelta(hours=1))
+    make_link_grant(room, make_user())
+    explained = explain_access(user, room)
+    assert explained.access.role == "owner"
+    told = {(given.kind, given.role.value, given.group, given.expires_at) for given in explained.given}
+    assert told == {
+        ("group", "owner", first, None),
+        ("group", "editor", second, None),
+        ("share_link", "editor", None, expires_at),
+        ("member", "viewer", None, None),
+        ("organization_wide", "viewer", None, None),
+    }
+    sources = {given.kind: given.source for given in explained.given}
+    assert sources["share_link"] == grant.link
+    assert sources["member"] == room.members.get(user=user)
+    assert sources["organization_wide"] == organization.members.get(user=user)
+
+
+def test_explanation_for_an_admin_of_the_organization_is_their_role(db: None) -> None:
+    admin = make_user()
+    room = make_room(make_organization(admin=admin), organization_role="editor")
+    (given,) = explain_access(admin, room).given
+    assert (given.kind, given.role) == ("organization", "owner")
+
+
+def test_explanation_of_no_access_names_what_would_give_it(db: None) -> None:
+    user = make_user()
+    room = make_room(editor=user, trashed_at="2026-01-01T00:00:00Z")
+    explained = explain_access(user, room)
+    assert (explained.access, explained.is_trashed) == (NO_ACCESS, True)
+    assert [given.role for given in explained.given] == ["editor"]
+    assert explain_access(make_user(), make_room(owner=user)).given == ()
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_explanation_costs_the_same_for_any_number_of_grants(
+    rows: int, db, django_assert_num_queries
+) -> None:
+    user = make_user()
+    room = make_room(make_organization(member=user))
+    for _ in range(rows):
+        make_link_grant(room, user)
+        RoomMember.objects.create(room=room, group=make_group(room.organization, user), role="viewer")
+    with django_assert_num_queries(4):  # memberships, links, the organization, what results
+        assert len(explain_access(user, room).given) == 2 * rows
