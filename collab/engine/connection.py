@@ -12,12 +12,14 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
 from collab.engine.awareness import Owner
 from collab.engine.errors import CollabError, LimitError
 from collab.engine.limits import Limits
+from collab.engine.meter import Meter
 from collab.engine.protocol import create_permission_denied_message
 
 logger = logging.getLogger("collab.connection")
@@ -74,6 +76,8 @@ class Connection:
         self.can_write = can_write
         self.wants_echo = wants_echo
         self.is_closed = False
+        #: Around everything that is done for it.
+        self.meter = Meter(limits.work_percent, clock)
         #: Set while its access is in doubt: writes wait for it.
         self.confirmation: asyncio.Event | None = None
         self.catch_up: Callable[[Clocks], list[bytes]] = lambda known: []
@@ -91,6 +95,7 @@ class Connection:
         self._last_sent_at = clock()
         self._tokens = float(limits.message_burst)
         self._counted_at = clock()
+        self._closed: asyncio.Event | None = None  # made when somebody waits for it
 
     def count_message(self) -> None:
         """Count a message of the client.
@@ -107,6 +112,20 @@ class Connection:
         if self._tokens < 1:
             raise LimitError(f"More than {self._limits.messages_per_s} messages a second.")
         self._tokens -= 1
+
+    async def pace(self) -> bool:
+        """Wait as long as the connection has taken more than its share; whether it is still open then.
+
+        Ends at once when it is closed.
+        """
+        pause_s = self.meter.pause_s()
+        if pause_s and not self.is_closed:
+            if self._closed is None:
+                self._closed = asyncio.Event()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._closed.wait()
+        return not self.is_closed
 
     def send(self, frame: bytes, first_clocks: Clocks | None = None) -> None:
         """Queue a frame.
@@ -152,6 +171,8 @@ class Connection:
         if self.is_closed:
             return
         self.is_closed = True
+        if self._closed is not None:
+            self._closed.set()
         self._queue.clear()
         self._queued_bytes = 0
         self._known = None
@@ -192,10 +213,8 @@ class Connection:
                 self._queued_bytes -= len(frame) + _FRAME_BYTES
                 await self._send(frame)
             elif self._known is not None:
-                known, self._known = self._known, None
-                for frame in self.catch_up(known):
-                    if not self.is_closed:
-                        await self._send(frame)
+                await self.pace()
+                await self._bring_level()
             elif self._ending is not None:
                 error, last_frame = self._ending
                 if last_frame is not None:
@@ -204,6 +223,16 @@ class Connection:
                 return
             else:
                 self._work.clear()
+
+    async def _bring_level(self) -> None:
+        known, self._known = self._known, None
+        if known is None:  # it was closed meanwhile
+            return
+        with self.meter:
+            frames = self.catch_up(known)
+        for frame in frames:
+            if not self.is_closed:
+                await self._send(frame)
 
     async def _send(self, frame: bytes) -> None:
         self._sending_since = self._clock()

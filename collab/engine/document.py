@@ -263,6 +263,7 @@ class Document:
 
     def _encode(self, clients: dict[int, list[_Section]]) -> bytes:
         out = bytearray(write_var_uint(len(clients)))
+        pieces = [out]
         for client in sorted(clients, reverse=True):  # as Yjs writes them
             sections = clients[client]
             structs = sum(section.count for section in sections) + len(sections) - 1
@@ -271,9 +272,13 @@ class Document:
             for section in sections:
                 if section.start > clock:
                     out += bytes((SKIP,)) + write_var_uint(section.start - clock)
-                out += section.data
+                if len(section.data) < MAX_RUN_BYTES:
+                    out += section.data
+                else:  # copied once, into the whole
+                    out = bytearray()
+                    pieces += [section.data, out]
                 clock = section.end
-        return bytes(out + self.encoded_deletes())
+        return b"".join([*pieces, self.encoded_deletes()])
 
     def encoded_deletes(self) -> bytes:
         """The delete set as it stands at the end of an update; kept until something more is deleted."""

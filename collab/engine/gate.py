@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ from collab.engine.errors import LimitError, MalformedError, UpdateRefusedError
 from collab.engine.structs import MAX_CLIENT_BITS, MAX_CLOCK, SKIP, SLICE, Places, finish, read_struct
 
 T = TypeVar("T")
+Meter = AbstractContextManager[None]
+_NO_METER: Meter = nullcontext()
 
 #: Structs and bytes in one run at most, except that one long struct is a run of its own: so a place in
 #: a long run is found without reading all of it.
@@ -83,15 +86,22 @@ def parse_update(data: bytes, max_structs: int | None = None) -> ParsedUpdate:
     return finish(_walk_update(data, max_structs))
 
 
-async def parse_update_in_slices(data: bytes, max_structs: int | None = None) -> ParsedUpdate:
-    """As `parse_update`, letting the event loop go on now and then. Cancelling leaves nothing behind."""
-    return await _finish_in_slices(_walk_update(data, max_structs))
+async def parse_update_in_slices(
+    data: bytes, max_structs: int | None = None, meter: Meter = _NO_METER
+) -> ParsedUpdate:
+    """As `parse_update`, letting the event loop go on now and then. Cancelling leaves nothing behind.
+
+    Args:
+        meter: is entered for each slice.
+    """
+    return await _finish_in_slices(_walk_update(data, max_structs), meter)
 
 
-async def _finish_in_slices(walk: Generator[None, None, T]) -> T:
+async def _finish_in_slices(walk: Generator[None, None, T], meter: Meter) -> T:
     while True:
         try:
-            next(walk)
+            with meter:
+                next(walk)
         except StopIteration as done:
             result: T = done.value
             return result
@@ -108,9 +118,11 @@ def parse_state_vector(data: bytes, max_clients: int | None = None) -> dict[int,
     return finish(_walk_state_vector(data, max_clients))
 
 
-async def parse_state_vector_in_slices(data: bytes, max_clients: int | None = None) -> dict[int, int]:
+async def parse_state_vector_in_slices(
+    data: bytes, max_clients: int | None = None, meter: Meter = _NO_METER
+) -> dict[int, int]:
     """As `parse_state_vector`, letting the event loop go on now and then."""
-    return await _finish_in_slices(_walk_state_vector(data, max_clients))
+    return await _finish_in_slices(_walk_state_vector(data, max_clients), meter)
 
 
 def _walk_state_vector(data: bytes, max_clients: int | None) -> Generator[None, None, dict[int, int]]:

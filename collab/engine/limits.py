@@ -18,6 +18,7 @@ class Limits:
     max_connections_per_user_and_room: int = 20
     messages_per_s: int = 200
     message_burst: int = 1_000
+    work_percent: int = 10
     max_awareness_bytes: int = 16 * 1024
     max_client_ids: int = 8
     outbox_bytes: int = 8 * MIB

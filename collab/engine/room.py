@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Protocol
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from collab.engine.errors import (
 )
 from collab.engine.gate import (
     SHORT_BYTES,
+    Meter,
     ParsedUpdate,
     parse_state_vector,
     parse_state_vector_in_slices,
@@ -45,6 +47,9 @@ from collab.engine.protocol import (
 )
 
 logger = logging.getLogger("collab.room")
+
+#: Structs and deleted ranges in updates that go out as one; beyond, joining costs more than it saves.
+MAX_JOINED_PARTS = 2_000
 
 READ_ONLY = "You may read this room, but not change it."
 
@@ -116,6 +121,7 @@ class LiveRoom:
         self._limits = limits
         self._news: list[tuple[ParsedUpdate, Connection | None]] = []
         self._flush_is_due = False
+        self._answered: tuple[bytes, bytes] | None = None  # an update, and the message that brings it
 
     # -- connections
 
@@ -187,49 +193,67 @@ class LiveRoom:
         connection.count_message()
         if len(frame) > self._limits.max_message_bytes:
             raise MessageTooBigError(f"A message may have at most {self._limits.max_message_bytes} bytes.")
-        match decode_message(frame):
+        if not await connection.pace():
+            return
+        with connection.meter:
+            message = decode_message(frame)
+        match message:
             case SyncStep1(state_vector):
-                self._answer(connection, await self._parse_state_vector(state_vector))
+                known = await self._parse_state_vector(state_vector, connection.meter)
+                with connection.meter:
+                    self._answer(connection, known)
             case SyncStep2(update):
                 await self._receive_update(connection, update, is_answer=True)
             case Update(update):
                 await self._receive_update(connection, update, is_answer=False)
             case AwarenessMessage(awareness):
-                self.presence.receive(connection, awareness)
+                with connection.meter:
+                    self.presence.receive(connection, awareness)
             case QueryAwareness():
-                self.presence.send_to(connection)
+                with connection.meter:
+                    self.presence.send_to(connection)
 
-    async def _parse_state_vector(self, data: bytes) -> Clocks:
+    async def _parse_state_vector(self, data: bytes, meter: Meter) -> Clocks:
         if len(data) <= SHORT_BYTES:
             return parse_state_vector(data)
-        return await parse_state_vector_in_slices(data, self._limits.max_structs_per_update)
+        return await parse_state_vector_in_slices(data, self._limits.max_structs_per_update, meter)
 
     def _answer(self, connection: Connection, known: Clocks) -> None:
         first_clocks = {client: known.get(client, 0) for client in self.document.state_vector()}
         if connection.is_behind:  # it gets one difference, however often it asks
             connection.owe(first_clocks)
         else:
-            connection.send(create_sync_step_2_message(self.document.difference(known)), first_clocks)
+            connection.send(self._answer_frame(known), first_clocks)
+
+    def _answer_frame(self, known: Clocks) -> bytes:
+        """The difference as a message; one for all who ask for the same, which may be the whole document."""
+        update = self.document.difference(known)
+        if self._answered is None or self._answered[0] is not update:
+            self._answered = update, create_sync_step_2_message(update)
+        return self._answered[1]
 
     async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
         try:
-            update = await self.parse(data)
+            update = await self.parse(data, connection.meter)
             while connection.confirmation is not None:  # it may be in doubt again when this goes on
                 await connection.confirmation.wait()
             if connection.is_closed:
                 return
-            if connection.can_write:
-                self.take_in(update, connection)
-            elif not (is_answer and self.document.contains(update)):
-                connection.deny(READ_ONLY)
+            with connection.meter:
+                if connection.can_write:
+                    self.take_in(update, connection)
+                elif not (is_answer and self.document.contains(update)):
+                    connection.deny(READ_ONLY)
         except UpdateRefusedError as error:
             connection.deny(str(error))
 
-    async def parse(self, data: bytes) -> ParsedUpdate:
-        """Pass an update through the gate, a long one in slices."""
+    async def parse(self, data: bytes, meter: Meter | None = None) -> ParsedUpdate:
+        """Pass an update through the gate, a long one in slices, each of them metered."""
+        meter = meter or nullcontext()
         if len(data) <= SHORT_BYTES:
-            return parse_update(data, self._limits.max_structs_per_update)
-        return await parse_update_in_slices(data, self._limits.max_structs_per_update)
+            with meter:
+                return parse_update(data, self._limits.max_structs_per_update)
+        return await parse_update_in_slices(data, self._limits.max_structs_per_update, meter)
 
     def take_in(self, update: ParsedUpdate, author: Connection | None = None) -> None:
         """Take in an update of a connection, or of the server itself, and pass it on.
@@ -243,6 +267,7 @@ class LiveRoom:
         if too_big and not self.document.contains(update):
             raise UpdateRefusedError(f"The document has reached {self._limits.max_document_bytes} bytes.")
         if self.document.take_in(update):
+            self._answered = None
             self._tell(update, author)
             author_id = author.user_id if author is not None else None
             self._replication.record(self, update.data, author_id, lambda: self._echo(update))
@@ -253,6 +278,7 @@ class LiveRoom:
     def absorb(self, update: ParsedUpdate) -> None:
         """Take in what the log or another process already has, and pass it on here."""
         if self.document.take_in(update):
+            self._answered = None
             self._tell(update, None)
             self._echo(update)
 
@@ -273,7 +299,11 @@ class LiveRoom:
         self._flush_is_due = False
         if self._news:
             news, self._news = self._news, []
-            self._broadcast_updates(news)
+            if sum(update.parts for update, _ in news) <= MAX_JOINED_PARTS:
+                self._broadcast_updates(news)
+            else:
+                for one in news:
+                    self._broadcast_updates([one])
         self.presence.flush()
 
     def _broadcast_updates(self, news: list[tuple[ParsedUpdate, Connection | None]]) -> None:
@@ -311,7 +341,7 @@ class LiveRoom:
         """What brings a connection level whose queue was dropped, with any question that was in it."""
         frames = [
             create_sync_step_1_message(self.document.encoded_state_vector()),
-            create_sync_step_2_message(self.document.difference(known)),
+            self._answer_frame(known),
         ]
         presence = self.presence.frame()
         return frames if presence is None else [*frames, presence]

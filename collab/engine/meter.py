@@ -1,0 +1,52 @@
+"""How much of the event loop's time one connection may take; beyond that its work waits.
+
+A rate of messages says little about what they cost: a few bytes may ask for all of a document, or move
+megabytes of it. So what is done for a connection is timed, whatever it is, and paid for from a bucket of
+seconds that fills again with time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+#: What may be taken at once: enough for the longest message, and the whole of a large document.
+BURST_S = 1.0
+#: The longest wait; what is owed beyond is forgiven, so that a line is never silent for long.
+MAX_PAUSE_S = 5.0
+
+
+class Meter:
+    """A context manager around work that is done for a connection, without an `await` in it.
+
+    Args:
+        percent: the part of the time that a connection may take in the long run.
+        clock: seconds, monotonic.
+        timer: seconds that this thread has worked.
+    """
+
+    __slots__ = ("_clock", "_counted_at", "_left_s", "_share", "_started_at", "_timer")
+
+    def __init__(
+        self, percent: int, clock: Callable[[], float], timer: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._share = percent / 100
+        self._clock = clock
+        self._timer = timer
+        self._left_s = BURST_S
+        self._counted_at = clock()
+        self._started_at = 0.0
+
+    def __enter__(self) -> None:
+        self._started_at = self._timer()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._left_s -= self._timer() - self._started_at
+
+    def pause_s(self) -> float:
+        """How long the connection has to wait before more is done for it; 0 if it owes nothing."""
+        now = self._clock()
+        self._left_s = min(BURST_S, self._left_s + (now - self._counted_at) * self._share)
+        self._left_s = max(self._left_s, -MAX_PAUSE_S * self._share)
+        self._counted_at = now
+        return max(0.0, -self._left_s / self._share)
