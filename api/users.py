@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.services import users
 from api.serializers import BodySerializer, EmailField
 from api.views import ApiViewSet
+from api.throttles import RegisterThrottle
 
 
 class UserSerializer(serializers.ModelSerializer):
@@ -43,6 +44,7 @@ class RegistrationViewSet(ApiViewSet):
         return self.one(users.register_user(**self.body(RegistrationSerializer)), status=201)
 
 
+    throttle_classes = (RegisterThrottle,)
 class OwnUserViewSet(ApiViewSet):
     serializer_class = UserSerializer
 

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -28,6 +30,15 @@ VAR_DIR = BASE_DIR / "var"
 _positive = validate.Range(min=1)
 
 
+#: Requests in a time, by who is counted.
+THROTTLE_RATES = {
+    "user": "6000/minute",
+    "address": "3000/minute",
+    "register": "120/minute",
+    "sign_in": "20/minute",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """Every setting an operator may give; see `.env.example` for the meaning of each."""
@@ -44,8 +55,10 @@ class Environment:
     allowed_origins: list[str]
     host: str
     port: int
+    trusted_proxies: list[str]
     access_token_lifetime_s: int
     refresh_token_lifetime_s: int
+    throttle_rates: Mapping[str, str | None]
     limits: Limits
 
 
@@ -75,8 +88,13 @@ def read_environment() -> Environment:
         allowed_origins=env.list("ALLOWED_ORIGINS", [], validate=_origins),
         host=host,
         port=port,
+        trusted_proxies=env.list("TRUSTED_PROXIES", ["127.0.0.1", "::1"], validate=_networks),
         access_token_lifetime_s=env.int("ACCESS_TOKEN_LIFETIME_S", 900, validate=_positive),
         refresh_token_lifetime_s=env.int("REFRESH_TOKEN_LIFETIME_S", 14 * 86400, validate=_positive),
+        throttle_rates={
+            name: env.str(f"THROTTLE_{name.upper()}", rate, validate=_rate) or None
+            for name, rate in THROTTLE_RATES.items()
+        },
         limits=Limits(
             **{
                 name: env.int(f"COLLAB_{name.upper()}", getattr(defaults, name), validate=_positive)
@@ -142,6 +160,19 @@ def _email_url(value: str) -> None:
             "Expected smtp://host:25, submission://user:password@host:587 (STARTTLS), "
             "smtps://user:password@host:465, file:///directory, console: or dummy:."
         )
+
+
+def _networks(values: list[str]) -> None:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            raise ValidationError(f"{value!r} is not an address or network such as 10.0.0.0/8.") from None
+
+
+def _rate(value: str) -> None:
+    if value and not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
+        raise ValidationError("Expected a rate such as 20/minute (second, minute, hour, day), or nothing.")
 
 
 def _web_url(value: str) -> None:

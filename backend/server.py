@@ -192,7 +192,7 @@ def end_with_parent() -> None:
         threading.Thread(target=follow, name="parent", daemon=True).start()
 
 
-def serve(host: str, port: int, workers: int, limits: Limits) -> None:
+def serve(host: str, port: int, workers: int, limits: Limits, trusted_proxies: list[str]) -> None:
     """Serve until a signal ends it; with more than one worker, each is a process of its own."""
     config = uvicorn.Config(
         "backend.asgi:application",
@@ -207,6 +207,7 @@ def serve(host: str, port: int, workers: int, limits: Limits) -> None:
         lifespan="on",
         log_config=None,
         server_header=False,
+        forwarded_allow_ips=trusted_proxies,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     if workers == 1:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
 import pytest
+from django.core.cache import caches
 from hypothesis import settings as hypothesis_settings
 
 from tests.support.missing import skipping_what_is_missing, summary_lines
@@ -38,6 +39,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in summary_lines(terminalreporter.stats.get("skipped", [])):
         terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_asked_before() -> None:
+    """What an earlier test has asked the API for throttles no later one."""
+    caches["throttles"].clear()
 
 
 @pytest.fixture(scope="session")

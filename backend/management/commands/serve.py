@@ -33,7 +33,7 @@ class Command(BaseCommand):
             f"Gatehouse serves http://{address}:{port} with {workers} process(es). Ctrl+C ends it."
         )
         self.stdout.flush()
-        serve(host, port, workers, settings.COLLAB_LIMITS)
+        serve(host, port, workers, settings.COLLAB_LIMITS, settings.ENVIRONMENT.trusted_proxies)
 
 
 def _check_database() -> None:
