@@ -21,6 +21,7 @@ from accounts.origins import origin_of_request
 from accounts.services import sessions
 from accounts.tokens import TokenRefusedError, holder_of
 from api.serializers import BodySerializer
+from api.throttles import sign_in_throttles
 
 
 class TokenPairSerializer(serializers.Serializer):
@@ -88,7 +89,15 @@ class ObtainTokenView(views.TokenObtainPairView):
 
     @extend_schema(request=CredentialsSerializer, responses=TokenPairSerializer)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().post(request, *args, **kwargs)
+        throttles = sign_in_throttles(request)
+        for throttle in throttles:
+            throttle.check()
+        try:
+            return super().post(request, *args, **kwargs)
+        except AuthenticationFailed:
+            for throttle in throttles:
+                throttle.failed()
+            raise
 
 
 class RefreshTokenView(views.TokenRefreshView):
