@@ -1,4 +1,4 @@
-"""The OpenAPI description: what the views say, and the shape of errors."""
+"""The OpenAPI description: what the views say, the shape of errors, and where there is an ETag."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ERROR = {
     },
 }
 _REFUSED = {
-    "description": "Refused: 400, 401, 403, 404, 405, 413, 415 or 429.",
+    "description": "Refused: 400, 401, 403, 404, 405, 412, 413, 415 or 429.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
 
@@ -30,6 +30,21 @@ class TokenScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]  # register
     """How a request says who sends it: as with the token library's own class."""
 
     target_class = "accounts.authentication.TokenAuthentication"
+
+
+_ETAG = {
+    "schema": {"type": "string"},
+    "description": "Names what a PATCH may change as it is now; give it back in `If-Match`.",
+}
+
+
+def describe_etags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the ETag to the answers of what can be changed."""
+    for operations in result["paths"].values():
+        if any(each["name"] == "If-Match" for each in operations.get("patch", {}).get("parameters", ())):
+            for method in ("get", "patch"):
+                operations[method]["responses"]["200"]["headers"] = {"ETag": _ETAG}
+    return result
 
 
 def describe_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from corsheaders.defaults import default_headers
+
 from backend.env import VAR_DIR, read_environment
 
 ENVIRONMENT = read_environment()
@@ -167,6 +169,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "api.schema.describe_errors",
+        "api.schema.describe_etags",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -175,6 +178,8 @@ SPECTACULAR_SETTINGS = {
 
 ALLOWED_ORIGINS = ENVIRONMENT.allowed_origins
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_ALLOW_HEADERS = [*default_headers, "if-match"]
+CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
 CORS_URLS_REGEX = r"^/api/.*$"
 
 LANGUAGE_CODE = "en"

@@ -113,6 +113,18 @@ def test_etag_is_the_same_for_everyone_and_stays_when_access_moves(api, user) ->
     assert api.get(path)["ETag"] == etag
 
 
+def test_page_of_an_allowed_origin_may_read_etags_and_send_if_match(api, user, settings) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    path = f"/api/v1/rooms/{make_room(owner=user).pk}/"
+    origin = {"Origin": "https://app.example.com"}
+    asked = origin | {
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "if-match",
+    }
+    assert "if-match" in api.options(path, headers=asked)["Access-Control-Allow-Headers"]
+    assert "ETag" in api.get(path, headers=origin)["Access-Control-Expose-Headers"]
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("make", THINGS, ids=lambda make: make.__name__)
 def test_changes_at_once_of_the_same_version_are_made_once(make: Callable[..., Any]) -> None:

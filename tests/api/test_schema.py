@@ -9,6 +9,8 @@ import pytest
 from django.core.management import call_command
 from django.test import AsyncClient, Client
 
+SHARE_LINK = "rooms/{room_id}/share-links/{link_id}/"
+
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
@@ -43,6 +45,18 @@ def test_schema_describes_the_error_envelope_at_every_operation(schema) -> None:
 )
 def test_schema_names_the_roles(name: str, values: list[str], schema) -> None:
     assert schema["components"]["schemas"][name]["enum"] == values
+
+
+def test_schema_has_an_etag_wherever_if_match_is_minded(schema) -> None:
+    minded = set()
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            if any(each["name"] == "If-Match" for each in operation.get("parameters", ())):
+                minded.add((method, path))
+                assert "ETag" in operations["get"]["responses"]["200"]["headers"]
+                assert "ETag" in operations["patch"]["responses"]["200"]["headers"]
+    one_of_each = ("organizations/{organization_id}/", "rooms/{room_id}/", SHARE_LINK)
+    assert minded >= {(method, f"/api/v1/{path}") for path in one_of_each for method in ("patch", "delete")}
 
 
 def test_schema_says_where_a_token_is_needed(schema) -> None:
