@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from accounts.errors import NotFoundError, PermissionDeniedError, UnknownUserError
-from accounts.models import Organization, OrganizationMember, User
+from accounts.models import Group, GroupMember, Organization, OrganizationMember, User
 from accounts.policies import OrganizationAbilities, OrganizationAbility, organization_abilities
 
 
@@ -80,6 +80,60 @@ def access_organization_member(user: User, organization_id: UUID, member_id: UUI
     if member is None:
         raise NotFoundError("Member not found.")
     return member
+
+
+def of_address(email: str) -> Q:
+    """The memberships of an e-mail address: of the account that has it, or of the address itself."""
+    email = email.strip().lower()
+    return Q(user__email=email) | Q(email=email)
+
+
+def groups_visible_to(user: User, organization_id: UUID) -> QuerySet[Group]:
+    """The groups of an organization.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: the user is no member of the organization, or a guest.
+    """
+    return access_organization(user, organization_id, needs="list_members").groups.all()
+
+
+def access_group(user: User, organization_id: UUID, group_id: UUID) -> Group:
+    """Load one group that the user may see.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: no such group, or see `groups_visible_to`.
+    """
+    group = groups_visible_to(user, organization_id).filter(pk=group_id).first()
+    if group is None:
+        raise NotFoundError("Group not found.")
+    return group
+
+
+def group_members_visible_to(user: User, organization_id: UUID, group_id: UUID) -> QuerySet[GroupMember]:
+    """Who is in a group, with their users.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: see `access_group`.
+    """
+    return access_group(user, organization_id, group_id).members.select_related("member__user")
+
+
+def access_group_member(user: User, organization_id: UUID, group_id: UUID, member_id: UUID) -> GroupMember:
+    """Load one member of a group.
+
+    Raises:
+        NotFoundError, PermissionDeniedError: no such member, or see `access_group`.
+    """
+    member = group_members_visible_to(user, organization_id, group_id).filter(pk=member_id).first()
+    if member is None:
+        raise NotFoundError("Member not found.")
+    return member
+
+
+def organizations_only_of(user: User) -> QuerySet[Organization]:
+    """The organizations in which this user is alone; who was only invited is not there."""
+    people = Organization.objects.annotate(people=Count("members__user"))
+    return people.filter(people=1, pk__in=user.organization_memberships.values("organization"))
 
 
 def get_active_user(*, email: str | None = None, user_id: UUID | None = None) -> User:

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts import selectors
 from accounts.models import OrganizationMember, OrganizationRole
 from accounts.services import organizations
+from api.etags import conditional
 from api.serializers import BodySerializer, EmailField, RoleField
 from api.users import UserSerializer
 from api.views import ApiViewSet
@@ -19,11 +20,13 @@ from collab.services.organizations import remove_organization_member
 
 
 class OrganizationMemberSerializer(serializers.ModelSerializer):
-    user = UserSerializer()
+    """A membership of `user`, or an invitation of `email`."""
+
+    user = UserSerializer(allow_null=True)
 
     class Meta:
         model = OrganizationMember
-        fields = ("id", "user", "role", "created_at")
+        fields = ("id", "user", "email", "role", "created_at")
         read_only_fields = fields
 
 
@@ -45,7 +48,7 @@ class OrganizationMemberViewSet(ApiViewSet):
 
     @extend_schema(request=NewOrganizationMemberSerializer, responses={201: OrganizationMemberSerializer})
     def create(self, request: Request, organization_id: UUID) -> Response:
-        """Add the account with this e-mail address: owners and admins; a new owner, owners."""
+        """Add the account with this e-mail address, or invite it: owners and admins; a new owner, owners."""
         body = self.body(NewOrganizationMemberSerializer)
         member = organizations.add_organization_member(
             actor=self.caller, organization_id=organization_id, **body
@@ -56,17 +59,28 @@ class OrganizationMemberViewSet(ApiViewSet):
         """One member."""
         return self.one(selectors.access_organization_member(self.caller, organization_id, member_id))
 
+    @conditional
     @extend_schema(request=OrganizationMemberRoleSerializer)
     def partial_update(self, request: Request, organization_id: UUID, member_id: UUID) -> Response:
         """Change the role: owners and admins; to or from owner, owners."""
         body = self.body(OrganizationMemberRoleSerializer)
         return self.one(
             organizations.change_organization_member_role(
-                actor=self.caller, organization_id=organization_id, member_id=member_id, **body
+                actor=self.caller,
+                organization_id=organization_id,
+                member_id=member_id,
+                if_match=self.if_match,
+                **body,
             )
         )
 
+    @conditional
     def destroy(self, request: Request, organization_id: UUID, member_id: UUID) -> Response:
         """Remove them from the organization and from all its rooms."""
-        remove_organization_member(actor=self.caller, organization_id=organization_id, member_id=member_id)
+        remove_organization_member(
+            actor=self.caller,
+            organization_id=organization_id,
+            member_id=member_id,
+            if_match=self.if_match,
+        )
         return Response(status=204)

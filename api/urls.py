@@ -8,6 +8,9 @@ from django.urls import path
 
 from api import tokens
 from api.connections import ConnectionViewSet
+from api.group_members import GroupMemberViewSet
+from api.groups import GroupViewSet
+from api.invitations import InvitationViewSet
 from api.organization_members import OrganizationMemberViewSet
 from api.organizations import OrganizationViewSet
 from api.passwords import PasswordViewSet
@@ -26,14 +29,25 @@ urlpatterns = [
     path("token/refresh/", tokens.RefreshTokenView.as_view()),
     path("token/verify/", tokens.VerifyTokenView.as_view()),
     path("token/blacklist/", tokens.BlacklistTokenView.as_view()),
-    path("users/me/", OwnUserViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("users/me/", OwnUserViewSet.as_view(_ITEM)),
     path("users/me/password/", PasswordViewSet.as_view({"post": "create"})),
+    path("invitations/accept/", InvitationViewSet.as_view({"post": "accept"})),
     path("organizations/", OrganizationViewSet.as_view(_COLLECTION)),
     path("organizations/<uuid:organization_id>/", OrganizationViewSet.as_view(_ITEM)),
     path("organizations/<uuid:organization_id>/members/", OrganizationMemberViewSet.as_view(_COLLECTION)),
     path(
         "organizations/<uuid:organization_id>/members/<uuid:member_id>/",
         OrganizationMemberViewSet.as_view(_ITEM),
+    ),
+    path("organizations/<uuid:organization_id>/groups/", GroupViewSet.as_view(_COLLECTION)),
+    path("organizations/<uuid:organization_id>/groups/<uuid:group_id>/", GroupViewSet.as_view(_ITEM)),
+    path(
+        "organizations/<uuid:organization_id>/groups/<uuid:group_id>/members/",
+        GroupMemberViewSet.as_view(_COLLECTION),
+    ),
+    path(
+        "organizations/<uuid:organization_id>/groups/<uuid:group_id>/members/<uuid:member_id>/",
+        GroupMemberViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
     path("rooms/", RoomViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/", RoomViewSet.as_view(_ITEM)),

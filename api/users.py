@@ -7,11 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.invitations import MAX_TOKEN_LENGTH
 from accounts.models import User
 from accounts.services import users
 from api.serializers import BodySerializer, EmailField
-from api.views import ApiViewSet
 from api.throttles import RegisterThrottle
+from api.views import ApiViewSet
+from collab.services.organizations import erase_user
 
 
 class UserSerializer(serializers.ModelSerializer):
@@ -27,6 +29,11 @@ class RegistrationSerializer(BodySerializer):
     email = EmailField()
     password = serializers.CharField(max_length=128, trim_whitespace=False, style={"input_type": "password"})
     name = serializers.CharField(max_length=150)
+    invitation = serializers.CharField(
+        required=False,
+        max_length=MAX_TOKEN_LENGTH,
+        help_text="The token of an invitation's mail: proves that the address is one's own.",
+    )
 
 
 class ProfileSerializer(BodySerializer):
@@ -37,14 +44,14 @@ class RegistrationViewSet(ApiViewSet):
     serializer_class = UserSerializer
     authentication_classes = ()
     permission_classes = ()
+    throttle_classes = (RegisterThrottle,)
 
     @extend_schema(request=RegistrationSerializer, responses={201: UserSerializer}, tags=["auth"])
     def create(self, request: Request) -> Response:
-        """Make an account, and an organization of its own."""
+        """Make an account, and an organization of its own; invitations of the address may be taken up."""
         return self.one(users.register_user(**self.body(RegistrationSerializer)), status=201)
 
 
-    throttle_classes = (RegisterThrottle,)
 class OwnUserViewSet(ApiViewSet):
     serializer_class = UserSerializer
 
@@ -57,3 +64,12 @@ class OwnUserViewSet(ApiViewSet):
     def partial_update(self, request: Request) -> Response:
         """Change one's own name."""
         return self.one(users.rename_user(user=self.caller, **self.body(ProfileSerializer)))
+
+    @extend_schema(operation_id="users_me_destroy")
+    def destroy(self, request: Request) -> Response:
+        """Erase oneself: the account, all it has access to, and organizations without other members.
+
+        Refused (`last_owner`) as long as an organization with other members would lose its last owner.
+        """
+        erase_user(user=self.caller)
+        return Response(status=204)

@@ -56,9 +56,11 @@ def make_organization(
     return organization
 
 
-def add_to_organization(organization: Organization, user: User, role: str) -> OrganizationMember:
+def add_to_organization(organization: Organization, who: User | str, role: str) -> OrganizationMember:
+    """A membership; an invitation for an e-mail address."""
+    grantee = {"email" if isinstance(who, str) else "user": who}
     return OrganizationMember.objects.create(
-        organization=organization, user=user, role=OrganizationRole(role)
+        organization=organization, role=OrganizationRole(role), **grantee
     )
 
 
@@ -80,8 +82,10 @@ def make_room(
     return room
 
 
-def add_to_room(room: Room, user: User, role: str) -> RoomMember:
-    return RoomMember.objects.create(room=room, user=user, role=RoomRole(role))
+def add_to_room(room: Room, who: User | Group | str, role: str) -> RoomMember:
+    """A membership of a user or group; an invitation for an e-mail address."""
+    kind = {User: "user", Group: "group"}.get(type(who), "email")
+    return RoomMember.objects.create(room=room, role=RoomRole(role), **{kind: who})
 
 
 def make_group(organization: Organization, *users: User) -> Group:

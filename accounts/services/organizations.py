@@ -7,15 +7,18 @@ the number of owners, which decide what is allowed, can't move before the change
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
 
+from accounts.audit import AuditAction, record
 from accounts.epochs import announce_access_change, raise_access_epoch
 from accounts.errors import AlreadyMemberError, LastOwnerError, NotFoundError, PermissionDeniedError
+from accounts.invitations import announce_member
 from accounts.models import Organization, OrganizationMember, OrganizationRole, User
-from accounts.selectors import abilities_in, access_organization, get_active_user
+from accounts.selectors import abilities_in, access_organization, of_address
+from accounts.services.locks import lock_active_user, lock_organization
 from accounts.versions import check_unchanged
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ def create_organization(*, owner: User, name: str) -> Organization:
     """Make an organization with its first owner."""
     organization = Organization.objects.create(name=name)
     OrganizationMember.objects.create(organization=organization, user=owner, role=OrganizationRole.OWNER)
+    record(AuditAction.ORGANIZATION_CREATED, organization_id=organization.pk, actor=owner)
     return organization
 
 
@@ -45,6 +49,7 @@ def rename_organization(
     check_unchanged(organization, if_match)
     organization.name = name
     organization.save(update_fields=["name"])
+    record(AuditAction.ORGANIZATION_CHANGED, organization_id=organization_id, actor=actor, fields="name")
     return organization
 
 
@@ -63,70 +68,96 @@ def delete_organization(
     check_unchanged(organization, if_match)
     organization.delete()
     announce_access_change(Organization, organization_id)
+    record(AuditAction.ORGANIZATION_DELETED, organization_id=organization_id, actor=actor)
 
 
 @transaction.atomic
 def add_organization_member(
     *, actor: User, organization_id: UUID, email: str, role: OrganizationRole
 ) -> OrganizationMember:
-    """Make the account with this e-mail address a member.
+    """Make the account with this e-mail address a member, or invite the address.
+
+    An address whose account was deactivated is invited like one that has none.
 
     Raises:
         NotFoundError, PermissionDeniedError: the actor may not add members, or not with this role.
-        UnknownUserError, AlreadyMemberError: this address can't be added.
+        AlreadyMemberError: it is a member, or invited.
     """
     organization = _access_to_manage(actor, organization_id, role)
-    user = get_active_user(email=email)
-    if organization.members.filter(user=user).exists():
+    email = email.strip().lower()
+    if organization.members.filter(of_address(email)).exists():
         raise AlreadyMemberError(fields={"email": [AlreadyMemberError.default_detail]})
-    member = OrganizationMember.objects.create(organization=organization, user=user, role=role)
-    raise_access_epoch(User, user.pk)
+    user = lock_active_user(email=email)
+    member = OrganizationMember.objects.create(
+        organization=organization, user=user, email=None if user else email, role=role
+    )
+    _raise_epoch_of(member)
+    announce_member(member, actor)
+    _record(AuditAction.ORGANIZATION_MEMBER_ADDED, actor, member, role=role.value)
     return member
 
 
 @transaction.atomic
 def change_organization_member_role(
-    *, actor: User, organization_id: UUID, member_id: UUID, role: OrganizationRole
+    *,
+    actor: User,
+    organization_id: UUID,
+    member_id: UUID,
+    role: OrganizationRole,
+    if_match: Collection[str] | None = None,
 ) -> OrganizationMember:
     """Give a member another role.
 
     Raises:
         NotFoundError, PermissionDeniedError: no such member, or the actor may not change it.
+        ChangedMeanwhileError: see `accounts.versions`.
         LastOwnerError: nobody would be left to own the organization.
     """
     organization = _access_to_manage(actor, organization_id, role)
     member = _get_manageable_member(organization, member_id)
+    check_unchanged(member, if_match)
     if role != OrganizationRole.OWNER:
         _keep_an_owner(member)
-    member.role = role
+    previous, member.role = member.role, role
     member.save(update_fields=["role"])
     _raise_epoch_of(member)
+    _record(AuditAction.ORGANIZATION_MEMBER_CHANGED, actor, member, role=role.value, previous_role=previous)
     return member
 
 
-@transaction.atomic
-def remove_organization_member(*, actor: User, organization_id: UUID, member_id: UUID) -> UUID | None:
-    """Take someone out of an organization; what they hold inside it is for the layers above to end.
-
-    Returns:
-        The id of the user who was removed; none if it was an invitation.
+def access_removable_member(
+    *, actor: User, organization_id: UUID, member_id: UUID, if_match: Collection[str] | None = None
+) -> OrganizationMember:
+    """Lock the organization, and load a member whom the actor may take out of it.
 
     Raises:
         NotFoundError, PermissionDeniedError: no such member, or the actor may not remove it.
+        ChangedMeanwhileError: see `accounts.versions`.
         LastOwnerError: nobody would be left to own the organization.
     """
     organization = _access_to_manage(actor, organization_id)
     member = _get_manageable_member(organization, member_id)
+    check_unchanged(member, if_match)
     _keep_an_owner(member)
-    member.delete()
+    return member
+
+
+@transaction.atomic
+def remove_organization_member(
+    *, actor: User, organization_id: UUID, member_id: UUID, if_match: Collection[str] | None = None
+) -> None:
+    """Take someone, or an invitation, out of an organization and its groups.
+
+    What they hold in its rooms is for the layer above to end, before this.
+
+    Raises: as `access_removable_member`.
+    """
+    member = access_removable_member(
+        actor=actor, organization_id=organization_id, member_id=member_id, if_match=if_match
+    )
+    OrganizationMember.objects.filter(pk=member.pk).delete()
     _raise_epoch_of(member)
-    return member.user_id
-
-
-def lock_organization(organization_id: UUID) -> None:
-    """Keep the organization and its memberships as they are until the transaction ends."""
-    # Not the stronger lock: that would also wait for whoever only refers to the row by foreign key.
-    Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).first()
+    _record(AuditAction.ORGANIZATION_MEMBER_REMOVED, actor, member, role=member.role)
 
 
 def _access_to_manage(
@@ -151,15 +182,28 @@ def _check_may_handle(organization: VisibleOrganization, role: str | None) -> No
         raise PermissionDeniedError("Only an owner may give, change or take the role of owner.")
 
 
+def _record(action: AuditAction, actor: User, member: OrganizationMember, **details: Any) -> None:
+    record(
+        action,
+        organization_id=member.organization_id,
+        actor=actor,
+        subject_id=member.user_id,
+        member=str(member.pk),
+        **details,
+    )
+
+
 def _raise_epoch_of(member: OrganizationMember) -> None:
     if member.user_id is not None:
         raise_access_epoch(User, member.user_id)
 
 
 def _keep_an_owner(member: OrganizationMember) -> None:
-    """A deactivated owner does not count: nobody could act as them."""
+    """A deactivated owner does not count: nobody could act as them. An invited one is none yet."""
+    if member.role != OrganizationRole.OWNER or member.user_id is None:
+        return
     others = OrganizationMember.objects.filter(
         organization_id=member.organization_id, role=OrganizationRole.OWNER, user__is_active=True
     ).exclude(pk=member.pk)
-    if member.role == OrganizationRole.OWNER and not others.exists():
+    if not others.exists():
         raise LastOwnerError

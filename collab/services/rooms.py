@@ -13,7 +13,7 @@ from accounts.audit import AuditAction, record
 from accounts.epochs import raise_access_epoch
 from accounts.models import User
 from accounts.selectors import access_organization
-from accounts.services.organizations import lock_organization
+from accounts.services.locks import lock_organization
 from accounts.versions import check_unchanged
 from collab.models import Room, RoomHead, RoomMember, RoomRole
 from collab.selectors import access_room

@@ -66,17 +66,27 @@ def test_add_member_with_an_unknown_role_is_400_and_says_which_there_are(role, a
     assert role is None or fields["role"] == ["Unknown role. Allowed: owner, admin, member, guest."]
 
 
-def test_add_member_without_an_account_is_400(api, user, errors) -> None:
+@pytest.mark.parametrize("is_active", [None, False])
+def test_add_member_without_an_active_account_is_an_invitation(is_active: bool | None, api, user) -> None:
     organization = make_organization(owner=user)
-    response = api.post(members_of(organization), {"email": "nobody@example.com", "role": "member"})
-    assert errors.code(response, 400) == "unknown_user"
-    assert list(response.json()["fields"]) == ["email"]
+    if is_active is False:
+        make_user(email="grace@example.com", is_active=False)
+    response = api.post(members_of(organization), {"email": "Grace@Example.com", "role": "member"})
+    body = response.json()
+    assert response.status_code == 201
+    assert (body["user"], body["email"], body["role"]) == (None, "grace@example.com", "member")
+    assert api.get(members_of(organization)).json()["results"][0] == body
+    assert api.patch(f"{members_of(organization)}{body['id']}/", {"role": "owner"}).status_code == 200
+    assert api.delete(f"{members_of(organization)}{body['id']}/").status_code == 204
 
 
 def test_add_member_twice_is_400(api, user, errors) -> None:
     organization = make_organization(owner=user)
     response = api.post(members_of(organization), {"email": user.email, "role": "member"})
     assert errors.code(response, 400) == "already_member"
+    invitation = {"email": "nobody@example.com", "role": "member"}
+    assert api.post(members_of(organization), invitation).status_code == 201
+    assert errors.code(api.post(members_of(organization), invitation), 400) == "already_member"
 
 
 def test_add_member_gives_the_membership(api, user) -> None:
@@ -84,7 +94,8 @@ def test_add_member_gives_the_membership(api, user) -> None:
     response = api.post(members_of(organization), {"email": other.email.upper(), "role": "guest"})
     body = response.json()
     assert response.status_code == 201
-    assert set(body) == {"id", "user", "role", "created_at"}
+    assert set(body) == {"id", "user", "email", "role", "created_at"}
+    assert body["email"] is None
     assert body["user"] == {"id": str(other.pk), "email": other.email, "name": other.name}
     assert api.get(f"{members_of(organization)}{body['id']}/").json() == body
 

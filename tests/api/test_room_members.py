@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from collab.models import Room
-from tests.factories import add_to_room, make_room, make_user
+from tests.factories import add_to_room, make_group, make_organization, make_room, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,8 @@ def members_of(room: Room) -> str:
         ({"role": "viewer", "email": None}, "email"),
         ({"role": "viewer", "email": "nobody"}, "email"),
         ({"role": "viewer", "user": "nobody"}, "user"),
-        ({"role": "viewer", "group": str(uuid4())}, "group"),
+        ({"role": "viewer", "group": str(uuid4()), "user": str(uuid4())}, "non_field_errors"),
+        ({"role": "viewer", "group": "nobody"}, "group"),
         ({"email": "b@example.com"}, "role"),
     ],
     ids=str,
@@ -42,11 +43,18 @@ def test_add_with_an_unknown_role_is_400_and_says_which_there_are(api, user, err
     assert fields == {"role": ["Unknown role. Allowed: owner, editor, viewer."]}
 
 
-@pytest.mark.parametrize("who", [{"email": "nobody@example.com"}, {"user": str(uuid4())}], ids=str)
-def test_add_without_an_account_is_400_and_names_the_field(who: dict[str, str], api, user, errors) -> None:
-    response = api.post(members_of(make_room(owner=user)), {"role": "viewer", **who})
+def test_add_user_without_an_account_is_400(api, user, errors) -> None:
+    response = api.post(members_of(make_room(owner=user)), {"role": "viewer", "user": str(uuid4())})
     assert errors.code(response, 400) == "unknown_user"
-    assert list(response.json()["fields"]) == list(who)
+    assert list(response.json()["fields"]) == ["user"]
+
+
+def test_add_group_of_another_organization_is_answered_like_an_unknown_one(api, user, errors) -> None:
+    path = members_of(make_room(make_organization(owner=user)))
+    foreign = make_group(make_organization(owner=user))
+    answers = [api.post(path, {"role": "viewer", "group": str(group)}) for group in (foreign.pk, uuid4())]
+    assert [errors.code(answer, 400) for answer in answers] == ["unknown_group"] * 2
+    assert answers[0].json() == answers[1].json()
 
 
 def test_add_twice_is_400(api, user, errors) -> None:
@@ -61,9 +69,42 @@ def test_add_gives_the_membership(field: str, api, user) -> None:
     response = api.post(members_of(room), {field: who, "role": "editor"})
     body = response.json()
     assert response.status_code == 201
-    assert set(body) == {"id", "user", "role", "created_at"}
+    assert set(body) == {"id", "user", "group", "email", "role", "created_at"}
     assert body["user"] == {"id": str(other.pk), "email": other.email, "name": other.name}
+    assert (body["group"], body["email"]) == (None, None)
     assert api.get(f"{members_of(room)}{body['id']}/").json() == body
+
+
+def test_add_group_gives_the_membership(api, user) -> None:
+    room = make_room(make_organization(owner=user))
+    group = make_group(room.organization)
+    response = api.post(members_of(room), {"group": str(group.pk), "role": "editor"})
+    body = response.json()
+    assert response.status_code == 201
+    assert (body["group"]["id"], body["group"]["name"]) == (str(group.pk), group.name)
+    assert (body["user"], body["email"]) == (None, None)
+    assert api.get(f"{members_of(room)}{body['id']}/").json() == body
+
+
+@pytest.mark.parametrize("is_active", [None, False])
+def test_add_email_without_an_active_account_is_an_invitation(is_active: bool | None, api, user) -> None:
+    room = make_room(owner=user)
+    if is_active is False:
+        make_user(email="grace@example.com", is_active=False)
+    response = api.post(members_of(room), {"email": "Grace@Example.com", "role": "editor"})
+    body = response.json()
+    assert response.status_code == 201
+    assert (body["user"], body["group"], body["email"]) == (None, None, "grace@example.com")
+    assert api.get(members_of(room)).json()["results"][0] == body
+    assert api.patch(f"{members_of(room)}{body['id']}/", {"role": "owner"}).json()["role"] == "owner"
+    assert api.delete(f"{members_of(room)}{body['id']}/").status_code == 204
+
+
+def test_add_email_twice_is_400(api, user, errors) -> None:
+    path = members_of(make_room(owner=user))
+    body = {"email": "nobody@example.com", "role": "viewer"}
+    assert api.post(path, body).status_code == 201
+    assert errors.code(api.post(path, body), 400) == "already_member"
 
 
 def test_last_owner_can_not_be_lowered_or_removed(api, user, errors) -> None:
@@ -101,7 +142,9 @@ def test_change_and_remove_take_effect(api, user) -> None:
 @pytest.mark.parametrize("rows", [1, 10])
 def test_list_costs_the_same_for_any_number_of_rows(rows: int, api, user, django_assert_num_queries) -> None:
     room = make_room(owner=user)
-    for _ in range(rows):
+    for number in range(rows):
         add_to_room(room, make_user(), "viewer")
-    with django_assert_num_queries(3):  # the caller, the room, its members with their users
-        assert len(api.get(members_of(room)).json()["results"]) == rows + 1
+        add_to_room(room, make_group(room.organization), "viewer")
+        add_to_room(room, f"{number}@example.com", "viewer")
+    with django_assert_num_queries(3):  # the caller, the room, its members with their users and groups
+        assert len(api.get(members_of(room)).json()["results"]) == 3 * rows + 1

@@ -15,7 +15,6 @@ from accounts.errors import (
     LastOwnerError,
     NotFoundError,
     PermissionDeniedError,
-    UnknownUserError,
 )
 from accounts.models import Organization, OrganizationRole, User
 from collab.models import Checkpoint, Room, RoomHead, RoomMember, RoomRole, StoredUpdate
@@ -141,21 +140,6 @@ def test_trash_and_restore_room_announce_it_and_keep_its_members(announced) -> N
     assert announced(lambda: rooms.restore_room(actor=owner, room_id=room.pk)) == [(Room, room.pk)]
     room.refresh_from_db()
     assert (room.trashed_at, room.access_epoch, room.members.count()) == (None, 2, 2)
-
-
-@pytest.mark.parametrize("who", [{"email": "nobody@example.com"}, {"user_id": uuid4()}], ids=["email", "id"])
-def test_add_member_without_an_account_raises(who: dict[str, Any]) -> None:
-    owner = make_user()
-    room = make_room(owner=owner)
-    with pytest.raises(UnknownUserError):
-        members.add_room_member(actor=owner, room_id=room.pk, role=VIEWER, **who)
-
-
-def test_add_member_who_was_deactivated_raises() -> None:
-    owner, other = make_user(), make_user(is_active=False)
-    room = make_room(owner=owner)
-    with pytest.raises(UnknownUserError):
-        members.add_room_member(actor=owner, room_id=room.pk, role=VIEWER, email=other.email)
 
 
 def test_add_member_twice_raises_and_keeps_the_role() -> None:

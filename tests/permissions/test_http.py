@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from django.urls import URLPattern
 
-from accounts.models import OrganizationMember, User
+from accounts.models import GroupMember, OrganizationMember, User
 from api.urls import urlpatterns
 from collab.models import RoomMember
 from tests.factories import (
@@ -22,6 +22,7 @@ from tests.factories import (
     add_to_room,
     api_client,
     make_connection,
+    make_group,
     make_link,
     make_organization,
     make_room,
@@ -44,6 +45,10 @@ class Row(NamedTuple):
 ORGANIZATION = "organizations/{organization_id}/"
 ORGANIZATION_MEMBERS = ORGANIZATION + "members/"
 ORGANIZATION_MEMBER = ORGANIZATION_MEMBERS + "{member_id}/"
+GROUPS = ORGANIZATION + "groups/"
+GROUP = GROUPS + "{group_id}/"
+GROUP_MEMBERS = GROUP + "members/"
+GROUP_MEMBER = GROUP_MEMBERS + "{member_id}/"
 ROOM = "rooms/{room_id}/"
 ROOM_MEMBERS = ROOM + "members/"
 ROOM_MEMBER = ROOM_MEMBERS + "{member_id}/"
@@ -61,6 +66,8 @@ TABLE = [
     Row("POST", "token/blacklist/",                "400 400 400 400 400 400 400 400 400", {}),
     Row("GET", "users/me/",                        "200 200 200 200 200 200 200 200 401"),
     Row("PATCH", "users/me/",                      "200 200 200 200 200 200 200 200 401", {"name": "New"}),
+    Row("DELETE", "users/me/",                     "400 204 204 204 204 204 204 204 401"),
+    Row("POST", "invitations/accept/",             "400 400 400 400 400 400 400 400 401", {"token": "guess"}),
     Row("POST", "users/me/password/",              "400 400 400 400 400 400 400 400 401", {}),
     Row("GET", "organizations/",                   "200 200 200 200 200 200 200 200 401"),
     Row("POST", "organizations/",                  "201 201 201 201 201 201 201 201 401", {"name": "New"}),
@@ -78,6 +85,19 @@ TABLE = [
     Row("PATCH", ORGANIZATION_MEMBER,              "200 403 403 403 404 404 404 404 401", {"role": "owner"}),
     Row("DELETE", ORGANIZATION_MEMBER,             "204 204 403 403 404 404 404 404 401"),
 
+    Row("GET", GROUPS,                             "200 200 200 403 404 404 404 404 401"),
+    Row("POST", GROUPS,                            "201 201 403 403 404 404 404 404 401", {"name": "New"}),
+    Row("GET", GROUP,                              "200 200 200 403 404 404 404 404 401"),
+    Row("PATCH", GROUP,                            "200 200 403 403 404 404 404 404 401", {"name": "New"}),
+    Row("DELETE", GROUP,                           "204 204 403 403 404 404 404 404 401"),
+    Row("GET", GROUP_MEMBERS,                      "200 200 200 403 404 404 404 404 401"),
+    Row("POST", GROUP_MEMBERS,                     "201 201 403 403 404 404 404 404 401",
+        {"user": "{colleague_id}"}),
+    Row("POST", GROUP_MEMBERS,                     "400 400 403 403 404 404 404 404 401",
+        {"email": "newcomer@example.com"}),
+    Row("GET", GROUP_MEMBER,                       "200 200 200 403 404 404 404 404 401"),
+    Row("DELETE", GROUP_MEMBER,                    "204 204 403 403 404 404 404 404 401"),
+
     Row("GET", "rooms/",                           "200 200 200 200 200 200 200 200 401"),
     Row("POST", "rooms/",                          "201 201 201 403 404 404 404 404 401",
         {"organization": "{organization_id}", "name": "New"}),
@@ -92,6 +112,10 @@ TABLE = [
         {"email": "newcomer@example.com", "role": "viewer"}),
     Row("POST", ROOM_MEMBERS,                      "201 201 404 404 201 403 403 404 401",
         {"user": "{user_id}", "role": "owner"}),
+    Row("POST", ROOM_MEMBERS,                      "201 201 404 404 201 403 403 404 401",
+        {"group": "{group_id}", "role": "viewer"}),
+    Row("POST", ROOM_MEMBERS,                      "201 201 404 404 201 403 403 404 401",
+        {"email": "nobody.yet@example.com", "role": "editor"}),
     Row("GET", ROOM_MEMBER,                        "200 200 404 404 200 200 200 404 401"),
     Row("PATCH", ROOM_MEMBER,                      "200 200 404 404 200 403 403 404 401", {"role": "editor"}),
     Row("DELETE", ROOM_MEMBER,                     "204 204 404 404 204 403 403 404 401"),
@@ -149,17 +173,22 @@ class World:
         self.newcomer = make_user(email="newcomer@example.com")
         self.organization_member = add_to_organization(self.organization, make_user(), "member")
         self.room_member = add_to_room(self.room, make_user(), "viewer")
+        self.group = make_group(self.organization, self.organization_member.user)
         self.link = make_link(self.room)
         self.connection = make_connection(self.room, self.room_member.user)
         make_room(make_organization(owner=self.people["stranger"]), owner=self.people["stranger"])
 
     def filled(self, text: str, path: str) -> str:
-        member: OrganizationMember | RoomMember
+        member: OrganizationMember | RoomMember | GroupMember
         member = self.room_member if path.startswith("rooms/") else self.organization_member
+        if path.startswith(GROUP_MEMBERS):
+            member = self.group.members.get()
         return text.format(
             organization_id=self.organization.pk,
             room_id=self.room.pk,
             member_id=member.pk,
+            group_id=self.group.pk,
+            colleague_id=self.people["member"].pk,
             link_id=self.link.pk,
             token=self.link.token,
             connection_id=self.connection.pk,
@@ -214,6 +243,7 @@ def test_every_object_is_404_to_another_tenant(row: Row) -> None:
         *(("rooms/", name, 1) for name in ("owner", "admin", "room_owner", "editor", "viewer")),
         *(("organizations/", name, 0) for name in ("room_owner", "editor", "viewer")),
         *(("organizations/", name, 1) for name in ("owner", "admin", "member", "guest")),
+        *((GROUPS, name, 1) for name in ("owner", "admin", "member")),
         (ORGANIZATION_MEMBERS, "guest", 1),
         *((ORGANIZATION_MEMBERS, name, 5) for name in ("owner", "admin", "member")),
     ],
