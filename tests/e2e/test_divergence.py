@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.hostile import DIVERGENCE_CASES, OUT_OF_CLOCK_ORDER
 from tests.support import frames
+from tests.support.providers import Provider
 from tests.support.site import Site
 
 #: How the fixture names a root, by the name and kind it has in the document.
@@ -89,3 +90,35 @@ async def test_updates_of_one_client_out_of_order_are_all_kept(new_site: Callabl
     site.server().restart()
     state = await (await site.join(alice, room)).state()
     assert (state["vector"], state["pending"]) == (SIX_OF_CLIENT_ONE, False)
+
+
+async def assert_only_waits(site: Site, provider: Provider) -> None:
+    """A client shows nothing of what came too early, and has it all the same."""
+    state = await provider.state()
+    assert (state["vector"], state["pending"]) == ("00", True)
+    assert await provider.read({"t": "text", "a": "array"}) == {"t": "", "a": []}
+    assert await site.node.authors_of(state["update"]) == [1]
+
+
+async def test_what_waits_for_an_update_of_a_client_that_died_waits_in_every_client_alike(
+    new_site: Callable[..., Site],
+) -> None:
+    """Who types while it connects sends that first; if it dies then, nobody has what it typed before."""
+    site = new_site()
+    alice = site.person("alice")
+    room = alice.create_room()
+    watching = await site.join(alice, room)
+    second_and_third, first = OUT_OF_CLOCK_ORDER[:2], OUT_OF_CLOCK_ORDER[2]
+    await write(site, room, second_and_third)
+    late = await site.join(alice, room)
+    await assert_only_waits(site, watching)
+    await assert_only_waits(site, late)
+
+    site.server().kill()
+    site.server().start()
+    newest = await site.join(alice, room)
+    await assert_only_waits(site, newest)
+
+    await write(site, room, [first])  # it was not dead
+    await newest.wait_equal(watching, late)
+    assert (await newest.state())["vector"] == SIX_OF_CLIENT_ONE

@@ -22,6 +22,8 @@ class Report:
     #: How the clients of a room are that are not equal.
     rooms_apart: dict[str, list[str]] = field(default_factory=dict)
     rooms_waiting: int = 0
+    #: Acknowledged updates that a newcomer is not given.
+    unknown: int = 0
     level_after_s: float = 0.0
     closes: dict[str, int] = field(default_factory=dict)
     growth_bytes: int = 0
@@ -41,6 +43,7 @@ class Report:
             ("updates written", str(self.written)),
             ("acknowledged", str(len(self.took_ms))),
             ("acknowledged and lost", str(self.lost)),
+            ("acknowledged and unknown to a newcomer", str(self.unknown)),
             ("never acknowledged, of these saved", f"{self.unacknowledged}, {self.unacknowledged_saved}"),
             ("rooms that diverged", str(len(self.rooms_apart))),
             ("rooms that wait for what a dead client kept", str(self.rooms_waiting)),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
+from collab.engine.gate import parse_state_vector
 from tests.torture.faults import Faults
 from tests.torture.memory import Memory
 from tests.torture.options import MIB, Options
 from tests.torture.report import Report
 from tests.torture.scene import Scene, made_scene
-from tests.torture.store import find_missing
+from tests.torture.store import Holding, compare
 
 WARM_UP_S = 2.0
 PROGRESS_S = 5.0
@@ -77,21 +79,34 @@ async def _look(scene: Scene, report: Report, say: Say) -> None:
     report.level_after_s = time.monotonic() - quiet_at
     result = await scene.call("writersResult")
     say("reading the store")
-    missing = await asyncio.to_thread(find_missing, result["acknowledged"], scene.database_url)
-    report.lost = sum(map(len, missing.values()))
-    for room, updates in missing.items():
-        report.violations += [f"acknowledged and lost in room {room}: {update}" for update in updates]
-    unsaved = await asyncio.to_thread(find_missing, result["unacknowledged"], scene.database_url)
+    stored = await asyncio.to_thread(compare, result["acknowledged"], scene.database_url)
+    report.lost = sum(len(holding.missing) for holding in stored.values())
+    for room, holding in stored.items():
+        report.violations += [f"acknowledged and lost in room {room}: {update}" for update in holding.missing]
+    open_ones = await asyncio.to_thread(compare, result["unacknowledged"], scene.database_url)
     report.unacknowledged = sum(map(len, result["unacknowledged"].values()))
-    report.unacknowledged_saved = report.unacknowledged - sum(map(len, unsaved.values()))
+    unsaved = sum(len(holding.missing) for holding in open_ones.values())
+    report.unacknowledged_saved = report.unacknowledged - unsaved
     report.took_ms, report.closes = result["tookMs"], result["closes"]
     report.written = len(report.took_ms) + report.unacknowledged
     report.violations += [f"{name} gave up, closed with {code}" for name, code in result["gaveUp"].items()]
     await scene.add_fresh_readers()
     apart = await scene.call("writersWaitLevel", timeout_s=LEVEL_S)
     report.rooms_apart |= apart
-    report.rooms_waiting = len((await scene.call("writersStatus"))["waiting"])
+    for room, findings in (await scene.call("writersFindings")).items():
+        _compare_newcomer(report, room, findings, stored[room])
     _read_logs(scene, report)
+
+
+def _compare_newcomer(report: Report, room: str, findings: dict[str, Any], holding: Holding) -> None:
+    """Who never saw the room before has what the store has, and all that was promised to anybody."""
+    report.rooms_waiting += findings["isWaiting"]
+    report.unknown += len(findings["unknown"])
+    report.violations += [f"acknowledged and kept from newcomers in {room}: {u}" for u in findings["unknown"]]
+    report.violations += [f"room {room}: {wrong}" for wrong in findings["wrongs"]]
+    clocks = parse_state_vector(bytes.fromhex(findings["vector"]))
+    if clocks != holding.clocks:
+        report.violations.append(f"room {room}: the store has {holding.clocks}, a newcomer has {clocks}")
 
 
 def _read_logs(scene: Scene, report: Report) -> None:

@@ -1,7 +1,7 @@
-"""Which updates are not in the store: `python -m tests.torture.store`, a process that shares nothing.
+"""What the store holds: `python -m tests.torture.store`, a process that shares nothing.
 
-in   {"room id": ["update (hex)", …], …}     on standard input
-out  {"room id": ["update (hex)", …], …}     those that are missing
+in   {"room id": ["update (hex)", …], …}                                  on standard input
+out  {"room id": {"missing": ["update (hex)", …], "clocks": {"client": clock, …}}, …}
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from tests.support.server import ROOT, environment
@@ -16,8 +18,16 @@ from tests.support.server import ROOT, environment
 Updates = dict[str, list[str]]
 
 
-def find_missing(updates: Updates, database_url: str) -> Updates:
-    """Those of these updates, by room, that the store does not hold."""
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Which of the given updates the store lacks in a room, and up to which clock it has each client."""
+
+    missing: list[str]
+    clocks: dict[int, int]
+
+
+def compare(updates: Updates, database_url: str) -> dict[str, Holding]:
+    """What the store holds of these updates, by room."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.torture.store"],
         cwd=ROOT,
@@ -28,11 +38,13 @@ def find_missing(updates: Updates, database_url: str) -> Updates:
         timeout=300,
         check=True,
     )
-    missing: Updates = json.loads(done.stdout)
-    return missing
+    return {
+        room: Holding(found["missing"], {int(client): clock for client, clock in found["clocks"].items()})
+        for room, found in json.loads(done.stdout).items()
+    }
 
 
-def _missing_of(room: str, updates: list[str]) -> list[str]:
+def _compare_room(room: str, updates: list[str]) -> dict[str, Any]:
     from collab.engine.document import Document
     from collab.engine.gate import parse_update
     from collab.store import read_log
@@ -41,7 +53,8 @@ def _missing_of(room: str, updates: list[str]) -> list[str]:
     document = Document()
     for data in part.updates if part else ():
         document.take_in(parse_update(data))
-    return [update for update in updates if not document.contains(parse_update(bytes.fromhex(update)))]
+    missing = [update for update in updates if not document.contains(parse_update(bytes.fromhex(update)))]
+    return {"missing": missing, "clocks": document.state_vector()}
 
 
 def main() -> None:
@@ -49,7 +62,7 @@ def main() -> None:
 
     django.setup()
     updates: Updates = json.load(sys.stdin)
-    json.dump({room: _missing_of(room, own) for room, own in updates.items()}, sys.stdout)
+    json.dump({room: _compare_room(room, own) for room, own in updates.items()}, sys.stdout)
 
 
 if __name__ == "__main__":

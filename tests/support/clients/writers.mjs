@@ -4,11 +4,13 @@
 // An update is acknowledged when all of it has come back as an update (not in a sync step 2, which may
 // hold what is not saved yet). What a writer was promised stays on the books after it has died.
 
+import { isDeepStrictEqual } from 'node:util'
 import * as decoding from 'lib0/decoding'
 import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import { edit, isWaitingForMore, toHex } from './documents.mjs'
+import { edit, fromHex, isWaitingForMore, read, toHex } from './documents.mjs'
+import { awaitedBy, bring, covers, heldBy, waitingIn } from './holdings.mjs'
 import { poke, until } from './waiting.mjs'
 
 const MESSAGE_SYNC = 0
@@ -33,20 +35,26 @@ const chance = (share) => random() < share
 
 const WORDS = ['gate', 'house ', '協作', 'שלום', '👩‍👩‍👧‍👦', 'x', '\n', 'a longer run of words ']
 
+/** The place, or the one before it if that is inside a surrogate pair: Yjs itself shows a pair that was cut in more
+ * than one way. */
+const beside = (text, place) => /[\udc00-\udfff]/.test(text.toString()[place] ?? '') ? place - 1 : place
+
 /** One edit that fits the document as it is; inserts and deletions keep it small. */
 const randomEdit = (doc) => {
   const [text, array, xml] = [doc.getText('text'), doc.getArray('array'), doc.getXmlFragment('xml')]
   const key = `key ${below(12)}`
   const edits = [
-    () => ['text.insert', below(text.length + 1), pick(WORDS)],
+    () => ['text.insert', beside(text, below(text.length + 1)), pick(WORDS)],
     () => ['text.insert', text.length, pick(WORDS)],
     () => ['map.set', key, pick([below(1000), { $map: { nested: pick(WORDS) } }, { $text: pick(WORDS) }])],
     () => ['array.insert', below(array.length + 1), [pick([below(1000), { $array: [pick(WORDS)] }])]],
     () => ['xml.insert', [], below(xml.length + 1), [{ tag: 'p', attributes: { n: String(below(9)) }, children: [pick(WORDS)] }]]
   ]
   if (text.length > 8) {
-    edits.push(() => ['text.format', below(text.length - 4), 3, { bold: chance(0.5) || null }])
-    edits.push(() => ['text.delete', below(text.length - 4), 1 + below(text.length > 500 ? 60 : 4)])
+    const [start, longest] = [beside(text, below(text.length - 4)), text.length > 500 ? 60 : 4]
+    const lengthUpTo = (length) => beside(text, Math.min(start + length, text.length)) - start
+    edits.push(() => ['text.format', start, lengthUpTo(3), { bold: chance(0.5) || null }])
+    edits.push(() => ['text.delete', start, lengthUpTo(2 + below(longest))])
   }
   if (doc.getMap('map').has(key)) edits.push(() => ['map.delete', key])
   if (array.length > 20) edits.push(() => ['array.delete', below(array.length - 3), 3])
@@ -54,23 +62,6 @@ const randomEdit = (doc) => {
   if (xml.length > 20) edits.push(() => ['xml.delete', [], below(xml.length - 3), 3])
   return pick(edits)()
 }
-
-/** What an update brings: `{structs, deletes}`, each a list of `{client, clock, len}`. */
-const bring = (update) => {
-  const { structs, ds } = Y.decodeUpdate(update)
-  const ranges = []
-  for (const { id: { client, clock }, length: len, constructor } of structs) {
-    const last = ranges.at(-1)
-    if (constructor.name === 'Skip') continue
-    if (last?.client === client && last.clock + last.len === clock) last.len += len
-    else ranges.push({ client, clock, len })
-  }
-  const deletes = [...ds.clients].flatMap(([client, items]) => items.map(({ clock, len }) => ({ client, clock, len })))
-  return { structs: ranges, deletes }
-}
-
-const covers = (ranges, { client, clock, len }) =>
-  ranges.some((range) => range.client === client && range.clock <= clock && range.clock + range.len >= clock + len)
 
 class Writer {
   constructor (options) {
@@ -182,13 +173,17 @@ class Writer {
     return new Writer({ ...options, name: `${name}'`, first: (at + 1) % urls.length })
   }
 
-  /**
-   * The same content, and both or none wait for something: who dies in the middle of a connect may have
-   * sent later updates and not the one before, which nobody can show then.
-   */
+  /** The same to see, made of the same, and waiting with the same. */
   isLevelWith (other) {
-    const isWaiting = isWaitingForMore(this.doc)
-    return isWaiting === isWaitingForMore(other.doc) && Y.equalSnapshots(Y.snapshot(this.doc), Y.snapshot(other.doc))
+    const [own, others] = [this.doc, other.doc]
+    return isWaitingForMore(own) === isWaitingForMore(others) &&
+      Y.equalSnapshots(Y.snapshot(own), Y.snapshot(others)) &&
+      isDeepStrictEqual(waitingIn(own), waitingIn(others)) &&
+      isDeepStrictEqual(read(own), read(others))
+  }
+
+  get promised () {
+    return this.written.filter(({ tookMs }) => tookMs !== null)
   }
 }
 
@@ -214,7 +209,7 @@ const describe = (writer, known) => {
     url,
     connected: provider.wsconnected,
     synced: provider.synced,
-    waiting: { structs: doc.store.pendingStructs !== null, deletions: doc.store.pendingDs !== null },
+    waiting: waitingIn(doc),
     lacks: Object.fromEntries(lacks.map(([client, clock]) => [client, `${Y.getState(doc.store, client)} of ${clock}`])),
     outstanding: writer.outstanding.length,
     client: doc.clientID
@@ -230,6 +225,25 @@ const describeRoom = (room) => {
     }
   }
   return group.map((writer) => JSON.stringify(describe(writer, known)))
+}
+
+/** Promised updates of all writers of a room, the dead ones too, that this document does not have. */
+const promisedAndUnknown = (room, doc) => {
+  const held = heldBy(doc)
+  const isHeld = ({ structs, deletes }) =>
+    structs.every((range) => covers(held.structs, range)) && deletes.every((range) => covers(held.deletes, range))
+  return writers.filter((writer) => writer.room === room)
+    .flatMap((writer) => writer.promised.filter(({ hex }) => !isHeld(bring(fromHex(hex)))).map(({ hex }) => hex))
+}
+
+/** Why a document may not wait for these clocks; nothing where a writer died before they were promised to it. */
+const cannotWaitFor = ({ client, clock, len }) => {
+  const author = writers.find(({ doc }) => doc.clientID === client)
+  if (!author) return `client ${client} is nobody`
+  if (author.isAlive) return `${author.name} lives`
+  const isPromised = author.promised.some(({ hex }) => bring(fromHex(hex)).structs
+    .some((range) => range.client === client && range.clock < clock + len && clock < range.clock + range.len))
+  return isPromised ? `they were promised to ${author.name}` : null
 }
 
 export const writerCommands = {
@@ -268,7 +282,6 @@ export const writerCommands = {
       acknowledged: written - outstanding,
       writers: writers.length,
       living: living().length,
-      waiting: [...byRoom(living().filter(({ doc }) => isWaitingForMore(doc))).keys()],
       connected: living().filter(({ provider }) => provider.wsconnected).length
     }
   },
@@ -291,6 +304,23 @@ export const writerCommands = {
       return Object.fromEntries(roomsApart().map((room) => [room, describeRoom(room)]))
     }
     return {}
+  },
+
+  /**
+   * What the last to come knows of each room, once all are level: its state `vector` (hex), whether it
+   * `isWaiting` for what a dead writer kept, the updates it lacks although they were promised (`unknown`, hex),
+   * and why it should not wait (`wrongs`).
+   */
+  writersFindings () {
+    return Object.fromEntries([...byRoom(living())].map(([room, group]) => {
+      const { doc } = group.at(-1)
+      const wrongs = awaitedBy(doc).flatMap((range) => {
+        const why = cannotWaitFor(range)
+        return why ? [`it waits for ${JSON.stringify(range)}, but ${why}`] : []
+      })
+      const vector = toHex(Y.encodeStateVector(doc))
+      return [room, { vector, isWaiting: isWaitingForMore(doc), unknown: promisedAndUnknown(room, doc), wrongs }]
+    }))
   },
 
   /** Acknowledged updates (hex) by room, times in ms, why providers were closed and which gave up. */
