@@ -17,7 +17,7 @@ from api.views import ApiViewSet
 from collab import selectors
 from collab.models import SHARED_ROLES, Room, RoomRole
 from collab.policies import access_for
-from collab.services import rooms
+from collab.services import ownership, rooms
 
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
 
@@ -33,17 +33,26 @@ class AbilitiesSerializer(serializers.Serializer):
 
 
 class RoomSerializer(serializers.ModelSerializer):
-    """A room; `role` and `abilities` are the caller's."""
+    """A room; `role` and `abilities` are the caller's: nobody has any in the trash."""
 
     role = serializers.SerializerMethodField()
     abilities = serializers.SerializerMethodField()
 
     class Meta:
         model = Room
-        fields = ("id", "organization", "name", "organization_role", "created_at", "role", "abilities")
+        fields = (
+            "id",
+            "organization",
+            "name",
+            "organization_role",
+            "created_at",
+            "trashed_at",
+            "role",
+            "abilities",
+        )
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(RoomRole.choices))
+    @extend_schema_field(serializers.ChoiceField(RoomRole.choices, allow_null=True))
     def get_role(self, room: Room) -> str | None:
         return access_for(self.context["request"].user, room).role
 
@@ -56,6 +65,9 @@ class RoomQuerySerializer(serializers.Serializer):
     organization = serializers.UUIDField(required=False, help_text="Only rooms of this organization.")
     search = serializers.CharField(
         required=False, allow_blank=True, max_length=200, help_text="Part of the name, in any case."
+    )
+    trashed = serializers.BooleanField(
+        default=False, help_text="Instead, rooms in the trash that the caller may take out."
     )
     ordering = serializers.ChoiceField(
         ORDERINGS,
@@ -79,18 +91,25 @@ class RoomChangesSerializer(BodySerializer):
     )
 
 
+class TransferSerializer(BodySerializer):
+    user = serializers.UUIDField()
+
+
 class RoomViewSet(ApiViewSet):
     serializer_class = RoomSerializer
     ordering: str
 
     @extend_schema(parameters=[RoomQuerySerializer])
     def list(self, request: Request) -> Response:
-        """The rooms that the caller may read."""
+        """The rooms that the caller may read, or those in the trash that they may take out."""
         query = self.query(RoomQuerySerializer)
         self.ordering = query["ordering"]
         return self.page_of(
             selectors.rooms_visible_to(
-                self.caller, organization_id=query.get("organization"), search=query.get("search", "")
+                self.caller,
+                organization_id=query.get("organization"),
+                search=query.get("search", ""),
+                trashed=query["trashed"],
             )
         )
 
@@ -124,3 +143,15 @@ class RoomViewSet(ApiViewSet):
     def restore(self, request: Request, room_id: UUID) -> Response:
         """Take it out of the trash: needs `delete`."""
         return self.one(rooms.restore_room(actor=self.caller, room_id=room_id))
+
+    @extend_schema(request=TransferSerializer)
+    def transfer(self, request: Request, room_id: UUID) -> Response:
+        """Make somebody who can read the room its owner, and oneself an editor: needs `share`."""
+        user_id = self.body(TransferSerializer)["user"]
+        return self.one(ownership.transfer_room(actor=self.caller, room_id=room_id, user_id=user_id))
+
+    @extend_schema(request=None, responses={204: None})
+    def leave(self, request: Request, room_id: UUID) -> Response:
+        """Give up one's membership and what links gave; what comes from a group or the organization stays."""
+        ownership.leave_room(actor=self.caller, room_id=room_id)
+        return Response(status=204)

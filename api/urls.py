@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import path
 
 from api import tokens
+from api.access_requests import AccessRequestViewSet
 from api.connections import ConnectionViewSet
 from api.group_members import GroupMemberViewSet
 from api.groups import GroupViewSet
@@ -52,12 +53,27 @@ urlpatterns = [
     path("rooms/", RoomViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/", RoomViewSet.as_view(_ITEM)),
     path("rooms/<uuid:room_id>/restore/", RoomViewSet.as_view({"post": "restore"})),
+    path("rooms/<uuid:room_id>/transfer/", RoomViewSet.as_view({"post": "transfer"})),
+    path("rooms/<uuid:room_id>/leave/", RoomViewSet.as_view({"post": "leave"})),
     path("rooms/<uuid:room_id>/members/", RoomMemberViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/members/<uuid:member_id>/", RoomMemberViewSet.as_view(_ITEM)),
     path("rooms/<uuid:room_id>/share-links/", ShareLinkViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/share-links/<uuid:link_id>/", ShareLinkViewSet.as_view(_ITEM)),
     path("share-links/redeem/", RedemptionViewSet.as_view({"post": "create"})),
     path("rooms/<uuid:room_id>/ticket/", TicketViewSet.as_view({"post": "create"})),
+    path("rooms/<uuid:room_id>/access-requests/", AccessRequestViewSet.as_view(_COLLECTION)),
+    path(
+        "rooms/<uuid:room_id>/access-requests/<uuid:request_id>/",
+        AccessRequestViewSet.as_view({"get": "retrieve"}),
+    ),
+    path(
+        "rooms/<uuid:room_id>/access-requests/<uuid:request_id>/accept/",
+        AccessRequestViewSet.as_view({"post": "accept"}),
+    ),
+    path(
+        "rooms/<uuid:room_id>/access-requests/<uuid:request_id>/decline/",
+        AccessRequestViewSet.as_view({"post": "decline"}),
+    ),
     path("rooms/<uuid:room_id>/connections/", ConnectionViewSet.as_view({"get": "list"})),
     path(
         "rooms/<uuid:room_id>/connections/<uuid:connection_id>/",

@@ -12,7 +12,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -29,6 +29,7 @@ from accounts.errors import (
     WrongPasswordError,
 )
 from accounts.models import User
+from accounts.services.locks import lock_active_user
 from accounts.versions import check_unchanged
 from collab.models import Room, RoomRole, ShareLink, ShareLinkGrant
 from collab.selectors import access_room, find_redeemable_link
@@ -203,6 +204,8 @@ def _let_in(actor: User, token: str, *, checked: str) -> UUID:
     link = _lock_redeemable(actor, token)
     if link.password not in {"", checked}:
         raise WrongPasswordError
+    if lock_active_user(pk=actor.pk) is None:
+        raise NotFoundError("Share link not found.")
     link.wrong_passwords.filter(user=actor).delete()
     _, is_new = ShareLinkGrant.objects.get_or_create(link=link, user=actor)
     if is_new:
@@ -232,9 +235,7 @@ def _check_uses(link: ShareLink, max_uses: int | None) -> None:
         raise InvalidError(message, fields={"max_uses": [message]})
 
 
-def _record(
-    action: AuditAction, actor: User, room: Room, link: ShareLink, **details: str | int | bool | None
-) -> None:
+def _record(action: AuditAction, actor: User, room: Room, link: ShareLink, **details: Any) -> None:
     record(
         action,
         organization_id=room.organization_id,

@@ -12,7 +12,17 @@ from django.utils import timezone
 
 from accounts.models import Organization, User
 from collab.models import Room
-from tests.factories import api_client, make_link, make_organization, make_room, make_user, run_together
+from tests.factories import (
+    add_to_organization,
+    add_to_room,
+    api_client,
+    make_group,
+    make_link,
+    make_organization,
+    make_room,
+    make_user,
+    run_together,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +44,24 @@ def own_link(user: User) -> tuple[Path, Change, Change]:
     return f"rooms/{link.room_id}/share-links/{link.pk}/", {"password": "one"}, {"expires_at": expiry}
 
 
-THINGS = [own_room, own_organization, own_link]
+def own_room_member(user: User) -> tuple[Path, Change, Change]:
+    member = add_to_room(make_room(owner=user), make_user(), "viewer")
+    return f"rooms/{member.room_id}/members/{member.pk}/", {"role": "editor"}, {"role": "owner"}
+
+
+def own_organization_member(user: User) -> tuple[Path, Change, Change]:
+    organization = make_organization(owner=user)
+    member = add_to_organization(organization, make_user(), "guest")
+    path = f"organizations/{organization.pk}/members/{member.pk}/"
+    return path, {"role": "member"}, {"role": "admin"}
+
+
+def own_group(user: User) -> tuple[Path, Change, Change]:
+    group = make_group(make_organization(owner=user))
+    return f"organizations/{group.organization_id}/groups/{group.pk}/", {"name": "One"}, {"name": "Other"}
+
+
+THINGS = [own_room, own_organization, own_link, own_room_member, own_organization_member, own_group]
 
 
 @pytest.fixture(params=THINGS, ids=lambda make: make.__name__)

@@ -7,8 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from collab.models import Room
-from tests.factories import make_organization, make_room, make_user
+from collab.models import Room, RoomMember
+from tests.factories import (
+    add_to_room,
+    make_group,
+    make_link_grant,
+    make_organization,
+    make_room,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +61,7 @@ def test_create_gives_the_room_to_its_owner(api, user) -> None:
         "name": "Plan",
         "organization_role": None,
         "created_at": room.created_at.isoformat().replace("+00:00", "Z"),
+        "trashed_at": None,
         "role": "owner",
         "abilities": {"read": True, "write": True, "share": True, "manage": True, "delete": True},
     }
@@ -118,6 +126,8 @@ def test_trashed_room_is_gone_until_it_is_restored(api, user) -> None:
         ("ordering=", "ordering"),
         ("ordering=name,created_at", "ordering"),
         ("search=%00", "search"),
+        ("trashed=", "trashed"),
+        ("trashed=maybe", "trashed"),
         ("search=" + "x" * 201, "search"),
     ],
 )
@@ -156,3 +166,71 @@ def test_list_costs_the_same_for_any_number_of_rows(rows: int, api, user, django
         make_room(make_organization(member=user), organization_role="viewer")
     with django_assert_num_queries(2):  # the caller, the rooms with all grants
         assert len(api.get(ROOMS).json()["results"]) == rows
+
+
+TRASHED_AT = "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+def test_trash_of_those_who_can_take_nothing_out_is_empty(role: str, api, user) -> None:
+    make_room(make_organization(member=user), organization_role="editor", trashed_at=TRASHED_AT)
+    make_link_grant(make_room(trashed_at=TRASHED_AT, **{role: user}), user, role="editor")
+    assert api.get(f"{ROOMS}?trashed=true").json()["results"] == []
+
+
+def test_trash_has_the_rooms_that_the_caller_can_take_out_and_no_others(api, user) -> None:
+    organization = make_organization(admin=user)
+    by_group = make_room(make_organization(guest=user), name="By group", trashed_at=TRASHED_AT)
+    RoomMember.objects.create(room=by_group, group=make_group(by_group.organization, user), role="owner")
+    make_room(owner=user, name="Own", trashed_at=TRASHED_AT)
+    make_room(organization, name="In the organization", owner=user, trashed_at=TRASHED_AT)
+    make_room(owner=user, name="Not in the trash")
+    make_room(owner=make_user(), name="Foreign", trashed_at=TRASHED_AT)
+    rows = api.get(f"{ROOMS}?trashed=true&ordering=name").json()["results"]
+    assert [row["name"] for row in rows] == ["By group", "In the organization", "Own"]
+    for row in rows:
+        assert (row["trashed_at"], row["role"], any(row["abilities"].values())) == (TRASHED_AT, None, False)
+        assert api.post(f"{ROOMS}{row['id']}/restore/").status_code == 200
+    assert api.get(f"{ROOMS}?trashed=true").json()["results"] == []
+    assert len(api.get(f"{ROOMS}?trashed=false&organization={organization.pk}").json()["results"]) == 1
+
+
+@pytest.mark.parametrize("rows", [1, 10])
+def test_trash_costs_the_same_for_any_number_of_rows(rows: int, api, user, django_assert_num_queries) -> None:
+    for _ in range(rows):
+        make_room(make_organization(owner=user), trashed_at=TRASHED_AT)
+    with django_assert_num_queries(2):  # the caller, the rooms with all grants
+        assert len(api.get(f"{ROOMS}?trashed=true").json()["results"]) == rows
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"user": None}, {"user": "me"}, {"user": str(uuid4()), "role": "owner"}]
+)
+def test_transfer_with_a_bad_body_is_400(body: dict[str, Any], api, user, errors) -> None:
+    room = make_room(owner=user)
+    assert errors.fields(api.post(f"{ROOMS}{room.pk}/transfer/", body))
+
+
+def test_transfer_to_nobody_who_reads_it_is_400_and_names_the_field(api, user, errors) -> None:
+    room = make_room(owner=user)
+    response = api.post(f"{ROOMS}{room.pk}/transfer/", {"user": str(make_user().pk)})
+    assert errors.code(response, 400) == "unknown_user"
+    assert list(response.json()["fields"]) == ["user"]
+
+
+def test_transfer_gives_the_room_with_what_the_caller_may_still_do(api, user) -> None:
+    other = make_user()
+    room = make_room(owner=user, viewer=other)
+    response = api.post(f"{ROOMS}{room.pk}/transfer/", {"user": str(other.pk)})
+    assert (response.status_code, response.json()["role"]) == (200, "editor")
+
+
+def test_leave_is_for_those_who_have_something_to_give_up(api, user, errors) -> None:
+    room = make_room(owner=user)
+    path = f"{ROOMS}{room.pk}/leave/"
+    assert errors.code(api.post(path), 400) == "last_owner"
+    add_to_room(room, make_user(), "owner")
+    assert api.post(path).status_code == 204
+    assert errors.code(api.post(path), 404) == "not_found"
+    inherited = make_room(make_organization(owner=user))
+    assert errors.code(api.post(f"{ROOMS}{inherited.pk}/leave/"), 400) == "not_a_member"

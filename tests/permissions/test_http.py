@@ -16,7 +16,7 @@ from django.urls import URLPattern
 
 from accounts.models import GroupMember, OrganizationMember, User
 from api.urls import urlpatterns
-from collab.models import RoomMember
+from collab.models import AccessRequest, RoomMember
 from tests.factories import (
     add_to_organization,
     add_to_room,
@@ -54,6 +54,8 @@ ROOM_MEMBERS = ROOM + "members/"
 ROOM_MEMBER = ROOM_MEMBERS + "{member_id}/"
 SHARE_LINKS = ROOM + "share-links/"
 SHARE_LINK = SHARE_LINKS + "{link_id}/"
+ACCESS_REQUESTS = ROOM + "access-requests/"
+ACCESS_REQUEST = ACCESS_REQUESTS + "{request_id}/"
 CONNECTION = ROOM + "connections/{connection_id}/"
 
 # fmt: off
@@ -124,6 +126,16 @@ TABLE = [
     Row("GET", ROOM + "connections/",              "200 200 404 404 200 200 200 404 401"),
     Row("DELETE", CONNECTION,                      "204 204 404 404 204 403 403 404 401"),
 
+    Row("POST", ROOM + "transfer/",                "200 200 404 404 200 403 403 404 401",
+        {"user": "{reader_id}"}),
+    Row("POST", ROOM + "leave/",                   "400 400 404 404 400 204 204 404 401"),
+    # The organization's members may ask, guests too, and those who can read the room already.
+    Row("GET", ACCESS_REQUESTS,                    "200 200 200 200 200 200 200 404 401"),
+    Row("POST", ACCESS_REQUESTS,                   "400 400 201 201 400 400 201 404 401", {"role": "editor"}),
+    Row("GET", ACCESS_REQUEST,                     "200 200 404 404 200 404 404 404 401"),
+    Row("POST", ACCESS_REQUEST + "accept/",        "200 200 404 404 200 403 403 404 401"),
+    Row("POST", ACCESS_REQUEST + "decline/",       "200 200 404 404 200 403 403 404 401"),
+
     Row("GET", SHARE_LINKS,                        "200 200 404 404 200 403 403 404 401"),
     Row("POST", SHARE_LINKS,                       "201 201 404 404 201 403 403 404 401", {"role": "viewer"}),
     Row("POST", SHARE_LINKS,                       "201 201 404 404 201 403 403 404 401",
@@ -144,6 +156,13 @@ TABLE = [
     Row("DELETE", ROOM,                            "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("POST", ROOM + "restore/",                 "200 200 404 404 200 403 403 404 401", in_trash=True),
     Row("GET", ROOM_MEMBERS,                       "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("POST", ROOM + "transfer/",                "404 404 404 404 404 404 404 404 401",
+        {"user": "{reader_id}"}, in_trash=True),
+    Row("POST", ROOM + "leave/",                   "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("GET", ACCESS_REQUESTS,                    "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("POST", ACCESS_REQUESTS,                   "404 404 404 404 404 404 404 404 401", {"role": "editor"},
+        in_trash=True),
+    Row("POST", ACCESS_REQUEST + "accept/",        "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("GET", SHARE_LINKS,                        "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("POST", SHARE_LINKS,                       "404 404 404 404 404 404 404 404 401", {"role": "viewer"},
         in_trash=True),
@@ -174,6 +193,7 @@ class World:
         self.organization_member = add_to_organization(self.organization, make_user(), "member")
         self.room_member = add_to_room(self.room, make_user(), "viewer")
         self.group = make_group(self.organization, self.organization_member.user)
+        self.request = AccessRequest.objects.create(room=self.room, user=self.room_member.user, role="editor")
         self.link = make_link(self.room)
         self.connection = make_connection(self.room, self.room_member.user)
         make_room(make_organization(owner=self.people["stranger"]), owner=self.people["stranger"])
@@ -189,6 +209,8 @@ class World:
             member_id=member.pk,
             group_id=self.group.pk,
             colleague_id=self.people["member"].pk,
+            reader_id=self.room_member.user_id,
+            request_id=self.request.pk,
             link_id=self.link.pk,
             token=self.link.token,
             connection_id=self.connection.pk,
@@ -244,6 +266,8 @@ def test_every_object_is_404_to_another_tenant(row: Row) -> None:
         *(("organizations/", name, 0) for name in ("room_owner", "editor", "viewer")),
         *(("organizations/", name, 1) for name in ("owner", "admin", "member", "guest")),
         *((GROUPS, name, 1) for name in ("owner", "admin", "member")),
+        *((ACCESS_REQUESTS, name, 1) for name in ("owner", "admin", "room_owner")),
+        *((ACCESS_REQUESTS, name, 0) for name in ("member", "guest", "editor", "viewer")),
         (ORGANIZATION_MEMBERS, "guest", 1),
         *((ORGANIZATION_MEMBERS, name, 5) for name in ("owner", "admin", "member")),
     ],
