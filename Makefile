@@ -20,12 +20,13 @@ PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gat
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DELETE_ON_ERROR:
-.PHONY: help run test torture check format lock clean
+.PHONY: help run test torture bench check format lock clean
 
 help:
 	@echo "make run     set up, load the demo data, serve http://127.0.0.1:8000 (Ctrl-C ends it)"
 	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
 	@echo "make torture break everything at random while clients write; SECONDS=120 PROCESSES=3 CLIENTS=40 SEED=7"
+	@echo "make bench   the same loads on Gatehouse and its peers, in turn; BENCH_ARGS='--quick' for a short try"
 	@echo "make check   formatter, linter, types, import layers, deployment settings, migrations, API schema"
 	@echo "make format  format the sources"
 	@echo "make lock    write requirements/ from pyproject.toml; LOCK_ARGS=--upgrade takes newer versions"
@@ -42,6 +43,10 @@ test: $(VENV)/dev.stamp services $(NODE_STAMP)
 
 torture: $(VENV)/dev.stamp services $(NODE_STAMP)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
+
+# BENCH_ARGS="--quick --server gatehouse --scenario fan-out-50": names and sizes; --help lists them.
+bench: $(VENV)/dev.stamp services
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -1,0 +1,1 @@
+"""Gatehouse and its peers under the same loads: `make bench`."""
