@@ -58,6 +58,8 @@ class FailureThrottle(_Throttle):
     """
 
     scope = "sign_in"
+    duration: float
+    num_requests: int
 
     def __init__(self, subject: str) -> None:
         super().__init__()

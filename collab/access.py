@@ -10,18 +10,21 @@ from django.utils import timezone
 
 from accounts.tokens import TokenRefusedError
 from collab import selectors
-from collab.engine.errors import UnauthenticatedError
+from collab.engine.errors import ForbiddenError, UnauthenticatedError
 from collab.engine.ports import Grant
 from collab.threads import DatabaseThreads
 
 READERS = 4
+
+KICKED = "You were sent away from this room."
 
 
 class DatabaseAccess:
     """See `engine.ports.AccessSource`; a subject is a `selectors.Subject`.
 
     Keys of epochs are the ids of room, organization and user, and of the session and the ticket that the
-    subject came in with: these have an epoch, always the same, until they are ended.
+    subject came in with: these have an epoch, always the same, until they are ended. The id of the
+    connection has one when it was sent away.
     """
 
     def __init__(self) -> None:
@@ -32,6 +35,8 @@ class DatabaseAccess:
             found = await self._readers.run(selectors.find_room_access, subject, UUID(room))
         except TokenRefusedError as error:
             raise UnauthenticatedError(str(error)) from error
+        except selectors.KickedError as error:
+            raise ForbiddenError(KICKED) from error
         if found is None:
             return None
         return Grant(

@@ -54,7 +54,7 @@ from collab.live import DRAINING, LiveEngine, get_engine
 from collab.models import LiveConnection
 from collab.relay import group_name
 from collab.replicas import new_ydoc, open_replica, replica_of
-from collab.selectors import Subject
+from collab.selectors import NOT_KICKED, Subject
 
 logger = logging.getLogger("collab.consumer")
 
@@ -369,17 +369,18 @@ class RoomConsumer(YjsConsumer):
     def _joined(self, engine: LiveEngine, room: LiveRoom, connection: Connection) -> None:
         assert self._grant is not None
         assert self._subject is not None
+        connection_id = UUID(connection.id)
         engine.leases.hold(
             connection,
             room,
-            replace(self._subject, connection_id=connection.id),
-            self._grant,
+            replace(self._subject, connection_id=connection_id),
+            replace(self._grant, epochs={**self._grant.epochs, connection_id: NOT_KICKED}),
             asked_at=self._asked_at,
             expires_in_s=_seconds_left(self._subject.credential),
         )
         engine.roster.opened(
             LiveConnection(
-                id=UUID(connection.id),
+                id=connection_id,
                 room_id=UUID(room.name),
                 user_id=self.scope["user"].pk,
                 role=self._grant.role,
@@ -404,7 +405,7 @@ class RoomConsumer(YjsConsumer):
             raise UnavailableError(STORE_AWAY) from error
         if newer.pk != user.pk:
             raise UnauthenticatedError("The token is another user's; connect again with it.")
-        subject = Subject(user.pk, credential, connection.id)
+        subject = Subject(user.pk, credential, UUID(connection.id))
         engine.leases.replace_subject(connection, subject, _seconds_left(credential))
 
     def _leave(self, engine: LiveEngine) -> None:

@@ -17,11 +17,13 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from collab.access import DatabaseAccess
+from collab.engine.connection import Connection
 from collab.engine.errors import ResetError, UnavailableError
 from collab.engine.leases import LeaseKeeper
 from collab.engine.limits import Limits
 from collab.engine.logged import LoggedReplication
 from collab.engine.peers import PeerReplication
+from collab.engine.ports import Grant
 from collab.engine.publisher import Publisher
 from collab.engine.registry import Registry
 from collab.relay import LayerRelay
@@ -50,8 +52,8 @@ class LiveEngine:
         self.limits = limits
         self.clock = time.monotonic
         self.access = DatabaseAccess()
-        self.leases = LeaseKeeper(self.access, limits.access_lease_s, self.clock)
         self.roster = Roster()
+        self.leases = LeaseKeeper(self.access, limits.access_lease_s, self.clock, self._renewed)
         self.is_draining = False
         self._log = DatabaseLog()
         self._relay = LayerRelay(get_channel_layer(), self._access_changed)
@@ -107,6 +109,9 @@ class LiveEngine:
 
     def _access_changed(self, object_id: UUID) -> None:
         self.leases.changed(object_id)
+
+    def _renewed(self, connection: Connection, grant: Grant) -> None:
+        self.roster.changed(UUID(connection.id), grant.role)
 
     async def stop(self) -> None:
         """Send everyone away, commit all that was received, leave every room, and end the tasks."""

@@ -14,9 +14,9 @@ from django.db.models import Q
 
 from accounts.invitations import TOKEN_LIFETIME_S, make_invitation_token
 from accounts.mail import send_mail
-from accounts.models import OrganizationMember, OrganizationRole, User
+from accounts.models import Organization, OrganizationMember, OrganizationRole, User
 from accounts.signals import member_added
-from collab.models import AccessRequest, AccessRequestStatus, RoomMember, RoomRole
+from collab.models import AccessRequest, AccessRequestStatus, Room, RoomMember, RoomRole
 from collab.signals import access_request_answered, access_requested
 
 #: People who are told of one request for access.
@@ -25,6 +25,7 @@ MAX_TOLD = 20
 
 def tell_new_member(sender: type, membership: OrganizationMember | RoomMember, actor: User, **_: Any) -> None:
     """An invitation leads to an account, all other mails to what they tell of. Groups are told nothing."""
+    target: Room | Organization
     if isinstance(membership, RoomMember):
         what, kind, target = "the document", "room", membership.room
     else:

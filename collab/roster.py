@@ -46,6 +46,7 @@ class Roster:
         self._written: dict[UUID, str] | None = None  # the roles in the database, where that is known
         self._work = asyncio.Event()
         self._beat_at = 0.0
+        self._has_beaten = False
 
     def opened(self, row: LiveConnection) -> None:
         """A connection has joined a room; its `process_id` is filled in."""
@@ -71,7 +72,11 @@ class Roster:
         self._work.set()
 
     async def run(self) -> None:
-        """Write what changes, and that this process is there, for ever."""
+        """Write what changes, and that this process is there, for ever.
+
+        A process without stored rooms needs no database, and says nothing.
+        """
+        await self._work.wait()
         while True:
             try:
                 await self._beat()
@@ -87,6 +92,7 @@ class Roster:
 
     async def _beat(self) -> None:
         if time.monotonic() >= self._beat_at:
+            self._has_beaten = True
             was_known = await self._threads.run(_beat, self.process_id)
             self._beat_at = time.monotonic() + BEAT_S
             if not was_known:
@@ -107,8 +113,10 @@ class Roster:
         self._written = roles
 
     async def leave(self) -> None:
-        """Take the process and all its rows away, at its end."""
+        """Take the process and all its rows away, at its end; call it when `run` has ended."""
         self._rows.clear()
+        if not self._has_beaten:
+            return
         try:
             await self._threads.run(_forget, [self.process_id])
         except UnavailableError as error:

@@ -12,7 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Now
 
 from accounts.errors import NotFoundError, PermissionDeniedError
@@ -45,6 +45,8 @@ from collab.policies import (
 
 #: The epoch of sessions and tickets: they are good until they are ended, and never again.
 ENDLESS = 0
+#: What is found at the id of a connection that nobody has sent away: no row.
+NOT_KICKED = None
 CREDENTIAL_ENDED = "You were signed out; sign in again."
 #: A process that has not said so for this long is not there.
 PROCESS_GONE_S = 15
@@ -254,6 +256,14 @@ def connections_visible_to(user: User | AnonymousUser, room_id: UUID) -> QuerySe
     return living_connections().filter(room=room, kicked_at__isnull=True).select_related("user")
 
 
+class KickedError(Exception):
+    """Somebody who may has sent this connection away."""
+
+
+def kicked_connections() -> QuerySet[LiveConnection]:
+    return LiveConnection.objects.filter(kicked_at__isnull=False)
+
+
 def living_connections() -> QuerySet[LiveConnection]:
     """The connections of all processes that are there."""
     seen = ServerProcess.objects.filter(seen_at__gt=Now() - timedelta(seconds=PROCESS_GONE_S))
@@ -270,7 +280,7 @@ class Subject:
 
     user_id: UUID
     credential: Credential | None = None
-    connection_id: str | None = None
+    connection_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +304,9 @@ def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
 
     Raises:
         TokenRefusedError: the credential was good, and is not any more.
+        KickedError: the connection was sent away.
     """
-    user_id, credential = subject.user_id, subject.credential
+    user_id, credential, connection_id = subject.user_id, subject.credential, subject.connection_id
     account = User.objects.filter(pk=user_id, is_active=True)
     ending = living_link_grants(user_id).filter(link__room=OuterRef("pk"), link__expires_at__isnull=False)
     rooms = with_grants(
@@ -304,6 +315,9 @@ def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
         organization_epoch=F("organization__access_epoch"),
         user_epoch=Subquery(account.values("access_epoch")),  # NULL without an active account
         credential_holds=Value(True) if credential is None else still_holds(credential),
+        is_kicked=Value(False)
+        if connection_id is None
+        else Exists(kicked_connections().filter(pk=connection_id)),
         changes_at=Subquery(ending.order_by("link__expires_at").values("link__expires_at")[:1]),
     )
     room = rooms.first()
@@ -314,6 +328,8 @@ def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
     access = room_access(grants_of(room, is_active_user=True))
     if not access.abilities.read:
         return None
+    if room.is_kicked:
+        raise KickedError
     epochs: dict[UUID, int | None] = {
         room.pk: room.access_epoch,
         room.organization_id: room.organization_epoch,
@@ -321,6 +337,8 @@ def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
     }
     if credential is not None:
         epochs |= {key: ENDLESS for key in (credential.session_id, credential.ticket_id) if key is not None}
+    if connection_id is not None:
+        epochs[connection_id] = NOT_KICKED
     return RoomAccess(access, epochs, room.changes_at)
 
 
@@ -328,16 +346,16 @@ def current_epochs(ids: Collection[UUID]) -> dict[UUID, int]:
     """The access epochs by id, in one query, of all rows that have one and are among these.
 
     What no longer counts is absent: missing rows, rooms in the trash, users who were deactivated,
-    sessions and tickets that were ended.
+    sessions and tickets that were ended. A connection is there once it was kicked.
     """
     rooms = Room.objects.filter(IsAnyOf("pk", ids), trashed_at__isnull=True)
     organizations = Organization.objects.filter(IsAnyOf("pk", ids))
     users = User.objects.filter(IsAnyOf("pk", ids), is_active=True)
-    credentials = (living_sessions(), living_tickets())
+    endless = (living_sessions(), living_tickets(), kicked_connections())
     return dict(
         rooms.values_list("pk", "access_epoch").union(
             *(rows.values_list("pk", "access_epoch") for rows in (organizations, users)),
-            *(rows.filter(IsAnyOf("pk", ids)).values_list("pk", Value(ENDLESS)) for rows in credentials),
+            *(rows.filter(IsAnyOf("pk", ids)).values_list("pk", Value(ENDLESS)) for rows in endless),
             all=True,
         )
     )

@@ -58,9 +58,17 @@ class LeaseKeeper:
         source: who knows access.
         lease_s: how long a lease is good for without being confirmed.
         clock: seconds, monotonic.
+        on_renewed: told what a connection was granted when that was asked for again.
     """
 
-    def __init__(self, source: AccessSource, lease_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        source: AccessSource,
+        lease_s: float,
+        clock: Callable[[], float],
+        on_renewed: Callable[[Connection, Grant], None] = lambda connection, grant: None,
+    ) -> None:
+        self._on_renewed = on_renewed
         self._source = source
         self._lease_s = lease_s
         self._clock = clock
@@ -206,6 +214,7 @@ class LeaseKeeper:
             lease.room.allow_writing(lease.connection, is_allowed=grant.can_write)
             self._index(lease)
             self._wait_for_change(lease)
+            self._on_renewed(lease.connection, grant)
 
     def _wait_for_expiry(self, lease: Lease, expires_in_s: float | None) -> None:
         lease.expiry = _restarted(lease.expiry, expires_in_s, 0.0, self._expire, lease)

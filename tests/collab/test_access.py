@@ -12,11 +12,11 @@ from django.db import DatabaseError
 
 from accounts.models import User
 from collab.access import DatabaseAccess
-from collab.engine.errors import UnavailableError
-from collab.models import Room, RoomMember
+from collab.engine.errors import ForbiddenError, UnavailableError
+from collab.models import Room, RoomMember, RoomRole
 from collab.selectors import Subject
-from collab.services import members, rooms
-from tests.factories import make_room, make_user
+from collab.services import connections, members, rooms
+from tests.factories import make_connection, make_room, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,9 +65,29 @@ async def test_lowered_role_moves_an_epoch_of_the_grant(access: DatabaseAccess) 
     assert grant is not None
     member = await RoomMember.objects.aget(room=room, user=editor)
     await sync_to_async(members.change_room_member_role)(
-        actor=owner, room_id=room.pk, member_id=member.pk, role="viewer"
+        actor=owner, room_id=room.pk, member_id=member.pk, role=RoomRole.VIEWER
     )
     assert await access.current_epochs(grant.epochs) != grant.epochs
+
+
+async def test_kicked_connection_moves_an_epoch_and_is_refused_while_another_of_its_user_is_not(
+    access: DatabaseAccess,
+) -> None:
+    room, owner, editor, _ = await shared_room()
+    kicked, other = [await sync_to_async(make_connection)(room, editor) for _ in range(2)]
+    grants = [
+        await access.resolve(Subject(editor.pk, connection_id=row.pk), str(room.pk))
+        for row in (kicked, other)
+    ]
+    await sync_to_async(connections.kick)(actor=owner, room_id=room.pk, connection_id=kicked.pk)
+    for row, grant, holds in zip((kicked, other), grants, (False, True), strict=True):
+        assert grant is not None
+        assert row.pk in grant.epochs
+        current = await access.current_epochs(grant.epochs)
+        assert all(current.get(key) == epoch for key, epoch in grant.epochs.items()) == holds
+    with pytest.raises(ForbiddenError):
+        await access.resolve(Subject(editor.pk, connection_id=kicked.pk), str(room.pk))
+    assert await access.resolve(Subject(editor.pk, connection_id=other.pk), str(room.pk)) == grants[1]
 
 
 async def test_trashed_room_and_deactivated_user_have_no_epoch(access: DatabaseAccess) -> None:
