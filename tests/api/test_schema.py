@@ -62,7 +62,7 @@ def test_schema_has_an_etag_wherever_if_match_is_minded(schema) -> None:
                 minded.add((method, path))
                 assert "ETag" in operations["get"]["responses"]["200"]["headers"]
                 assert "ETag" in operations["patch"]["responses"]["200"]["headers"]
-    assert minded == {(method, f"/api/v1/{path}") for path in CHANGEABLE for method in ("patch", "delete")}
+    assert minded >= {(method, f"/api/v1/{path}") for path in CHANGEABLE for method in ("patch", "delete")}
 
 
 def test_schema_says_where_a_token_is_needed(schema) -> None:
