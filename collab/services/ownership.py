@@ -34,6 +34,7 @@ def transfer_room(*, actor: User, room_id: UUID, user_id: UUID) -> Room:
     user = lock_active_user(pk=user_id)
     if user is None or not access_for(user, room).abilities.read:
         raise UnknownUserError("user")
+    room.members.filter(email=user.email).delete()  # an invitation gives way, as where someone is added by id
     RoomMember.objects.update_or_create(room=room, user=user, defaults={"role": RoomRole.OWNER})
     room.members.filter(user=actor).update(role=RoomRole.EDITOR)
     raise_access_epoch(Room, room_id)

@@ -101,6 +101,14 @@ def test_transfer_by_an_owner_of_the_organization_gives_them_no_membership() -> 
     assert {row.user: row.role for row in room.members.all()} == {other: "owner"}
 
 
+def test_transfer_takes_the_place_of_an_invitation_of_the_address() -> None:
+    owner, other = make_user(), make_user()
+    room = make_room(owner=owner, viewer=other)
+    RoomMember.objects.create(room=room, email=other.email, role="editor")
+    transfer_room(actor=owner, room_id=room.pk, user_id=other.pk)
+    assert {row.user: row.role for row in room.members.all()} == {owner: "editor", other: "owner"}
+
+
 def test_leave_by_a_stranger_or_in_the_trash_raises_not_found() -> None:
     user = make_user()
     trashed = make_room(viewer=user, trashed_at="2026-01-01T00:00:00Z")
