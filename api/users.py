@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from accounts.invitations import MAX_TOKEN_LENGTH
 from accounts.models import User
 from accounts.services import users
+from api.etags import conditional
 from api.serializers import BodySerializer, EmailField
 from api.throttles import RegisterThrottle
 from api.views import ApiViewSet
@@ -60,10 +61,12 @@ class OwnUserViewSet(ApiViewSet):
         """Who is signed in."""
         return self.one(self.caller)
 
+    @conditional
     @extend_schema(operation_id="users_me_update", request=ProfileSerializer)
     def partial_update(self, request: Request) -> Response:
         """Change one's own name."""
-        return self.one(users.rename_user(user=self.caller, **self.body(ProfileSerializer)))
+        body = self.body(ProfileSerializer)
+        return self.one(users.rename_user(user=self.caller, if_match=self.if_match, **body))
 
     @extend_schema(operation_id="users_me_destroy")
     def destroy(self, request: Request) -> Response:

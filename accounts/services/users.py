@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
@@ -20,6 +21,7 @@ from accounts.services.locks import lock_organizations
 from accounts.services.organizations import create_organization
 from accounts.services.passwords import check_password_strength
 from accounts.services.sessions import end_all_sessions
+from accounts.versions import check_unchanged
 
 
 @transaction.atomic
@@ -50,8 +52,9 @@ def register_user(*, email: str, password: str, name: str, invitation: str | Non
 
 
 @transaction.atomic
-def rename_user(*, user: User, name: str) -> User:
-    """Change the name that others see."""
+def rename_user(*, user: User, name: str, if_match: Collection[str] | None = None) -> User:
+    """Change the name that others see; raises ChangedMeanwhileError, see `accounts.versions`."""
+    check_unchanged(User.objects.select_for_update(no_key=True).get(pk=user.pk), if_match)
     user.name = name
     user.save(update_fields=["name"])
     return user
