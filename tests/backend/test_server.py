@@ -359,7 +359,7 @@ async def test_handshake_that_is_open_when_the_process_ends_is_refused_with_503(
 async def test_client_that_reads_nothing_for_long_is_closed_with_4205(peers: MakePeer) -> None:
     """The whole way, from the sweep of the live rooms to the socket."""
     app = URLRouter([path("ws/<str:room>", YjsConsumer.as_asgi())])
-    async with serving(app) as (_, port):
+    async with serving(app) as (server, port):
         writer, reader = await peers(port), await peers(port)
         await writer.read(until=lambda: writer.messages)
         await reader.read(until=lambda: reader.messages)
@@ -369,11 +369,15 @@ async def test_client_that_reads_nothing_for_long_is_closed_with_4205(peers: Mak
         writer.send(create_sync_step_1_message(b"\x00"))
         await writer.read(until=lambda: whole(writer.messages[-1]))
         reader.send(create_sync_step_1_message(b"\x00"))
-        await asyncio.sleep(1.5)
+        await until(lambda: any(is_closing(one) for one in server.server_state.connections))
         await reader.read()
         assert reader.closed == (4205, "You read too slowly.")
         assert writer.closed is None
         await stop_engine()
+
+
+def is_closing(connection: Any) -> bool:
+    return isinstance(connection, ClosingSocket) and connection.close_sent
 
 
 def whole(message: bytes) -> bool:
