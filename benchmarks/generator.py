@@ -20,6 +20,7 @@ _PROGRAM = Path(__file__).parent / "load" / "main.mjs"
 #: Openings that wait for their answer at the same moment, where a scenario does not say otherwise.
 IN_FLIGHT = 32
 OPEN_TIMEOUT_S = 120.0
+SEED_TIMEOUT_S = 120.0
 
 Result = dict[str, Any]
 
@@ -77,9 +78,18 @@ class Crowd:
             raise LoadError(f"{result['opened']} of {self.size} clients could be opened: {result['closes']}")
         return result
 
-    def seed(self, size_bytes: int, *, update_bytes: int = 1_000_000) -> Result:
-        """The first client writes a document of that size."""
-        return self._call("seed", bytes=size_bytes, updateBytes=update_bytes)
+    def seed(self, size_bytes: int, *, update_bytes: int = 1_000_000) -> None:
+        """The first client writes a document of that size; returns when the second one has it.
+
+        Raises:
+            LoadError: it does not get it.
+        """
+        options = {"bytes": size_bytes, "updateBytes": update_bytes}
+        result = self._call("seed", **options, timeoutMs=SEED_TIMEOUT_S * 1000)
+        if not result["isLevel"]:
+            raise LoadError(
+                f"A document of {size_bytes} bytes did not reach a second client {result['closes'] or ''}"
+            )
 
     def join(self, size_bytes: int, *, timeout_s: float) -> Result:
         """Open every client at once and wait until each has the document."""

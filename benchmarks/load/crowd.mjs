@@ -79,37 +79,36 @@ export class Crowd {
 
   // -- documents
 
-  /** Let the first client write a document of `bytes`, and answer for it as long as it is there. */
-  async seed ({ bytes, updateBytes }) {
-    const { updates } = makeDocument(bytes, updateBytes)
-    const writer = this.clients[0]
+  /**
+   * Let the first client write a document of `bytes`, and answer for it as long as it is there; wait until
+   * the second one has it.
+   */
+  async seed ({ bytes, updateBytes, timeoutMs }) {
+    const { updates, state } = makeDocument(bytes, updateBytes)
+    const [writer, watcher] = this.clients
+    this.expect(updates, state, [watcher])
     writer.document = updates
     for (const update of updates) {
       writer.socket.send(writer.dialect.update(update))
-      while (writer.socket.tcp.writableLength > 1 << 20) await sleep(5)
+      while (writer.socket.tcp.writableLength > 1 << 20 && !writer.socket.isClosed) await sleep(5)
     }
-    return { updates: updates.length, bytes: bytesOf(updates) }
+    await this.untilLevel(timeoutMs)
+    this.document = null
+    return { isLevel: watcher.levelAt > 0, bytes: bytesOf(updates), closes: this.closes }
   }
 
   /** Open every client at once; when each has the whole document of `bytes`, and how many never got it. */
   async join ({ bytes, timeoutMs }) {
     const { updates, state } = makeDocument(bytes, bytes)
-    this.document = { bytes: bytesOf(updates), state, candidates: 0, verified: null }
-    for (const client of this.clients) client.payloads = []
+    this.expect(updates, state, this.clients)
     const startedAt = performance.now()
-    const deadline = startedAt + timeoutMs
     for (const client of this.clients) client.open()
-    while (performance.now() < deadline) {
-      await sleep(20)
-      if (this.document.candidates === this.clients.length && this.verifyAll()) break
-    }
-    this.verifyAll()
+    await this.untilLevel(timeoutMs)
     const level = this.clients.filter(client => client.levelAt)
     const waits = new Histogram()
     for (const client of level) waits.add(client.levelAt - startedAt)
     const lastAt = level.reduce((last, client) => Math.max(last, client.levelAt), startedAt)
     this.document = null
-    for (const client of this.clients) client.payloads = null
     return {
       level: level.length,
       clients: this.clients.length,
@@ -120,8 +119,23 @@ export class Crowd {
     }
   }
 
+  /** From now on these clients keep what they get, to see when they have the whole document. */
+  expect (updates, state, receivers) {
+    this.document = { bytes: bytesOf(updates), state, receivers, candidates: 0, verified: null }
+    for (const client of receivers) client.payloads = []
+  }
+
+  async untilLevel (timeoutMs) {
+    const deadline = performance.now() + timeoutMs
+    do await sleep(20)
+    while (performance.now() < deadline && !(this.document.candidates === this.document.receivers.length && this.verifyAll()))
+    this.verifyAll()
+    for (const client of this.document.receivers) client.payloads = null
+  }
+
   received (client, size) {
     const wanted = this.document
+    if (!client.payloads) return
     const before = client.syncBytes
     client.syncBytes += size
     if (client.syncBytes >= 0.9 * wanted.bytes) {
@@ -131,10 +145,10 @@ export class Crowd {
     if (client.syncBytes > 3 * wanted.bytes) client.payloads.pop() // enough to tell
   }
 
-  /** Whether every client has all clocks of the document; looked at when no client waits any more. */
+  /** Whether every receiver has all clocks of the document; looked at when none of them waits any more. */
   verifyAll () {
     let areLevel = true
-    for (const client of this.clients) {
+    for (const client of this.document.receivers) {
       if (!client.levelAt && client.lastPartAt && this.hasDocument(client)) client.levelAt = client.lastPartAt
       if (client.levelAt) client.payloads = []
       else areLevel = false

@@ -114,14 +114,14 @@ class GrowingDocument(Growth):
 
     def measure_at(self, size: int, launch: Launch, load: Load) -> tuple[_Values, list[str]]:
         with launch(Plan(clients_per_room=4)) as server:
-            writer = load.crowd(server, [server.door(0, 2)])
-            writer.open()
-            writer.seed(size)
-            time.sleep(SETTLE_S + size / 5e6)
-            newcomer = load.crowd(server, [server.door(0, 3)])
+            authors = load.crowd(server, server.doors(1, 2))
+            authors.open()
+            authors.seed(size)
+            time.sleep(SETTLE_S)
+            newcomer = load.crowd(server, [server.door(0, 2)])
             joined = newcomer.join(size, timeout_s=60)
             newcomer.close()
-            writer.close()
+            authors.close()
             crowd = load.crowd(server, server.doors(1, 2))
             crowd.open()
             crowd.write(rate=self.rate, seconds=1)

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from benchmarks.generator import Load
 from benchmarks.scenarios.base import LOAD_COLUMN, Column, Launch, Outcome, Scenario, metered
-from benchmarks.scenarios.join_storm import SETTLE_S
 from benchmarks.servers.base import Plan
 from benchmarks.servers.gatehouse import GatehousePostgres
 
 #: What reading a room's log asks for, once for each read.
 LOG_TABLE = "collab_storedupdate"
+#: Until the processes have left the room, and its checkpoint is written.
+LEAVE_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,12 @@ class SingleLoad(Scenario):
         return replace(self, clients=100)
 
     def measure(self, launch: Launch, load: Load) -> Outcome:
-        with launch(Plan(clients_per_room=self.clients + 1)) as server:
-            writer = load.crowd(server, [server.door(0, self.clients)])
-            writer.open()
-            writer.seed(self.size_bytes)
-            time.sleep(SETTLE_S)
-            writer.close()
-            time.sleep(SETTLE_S)  # the room is left, and its checkpoint written
+        with launch(Plan(clients_per_room=self.clients)) as server:
+            authors = load.crowd(server, server.doors(1, 2))
+            authors.open()
+            authors.seed(self.size_bytes)
+            authors.close()
+            time.sleep(LEAVE_S)
             crowd = load.crowd(server, server.doors(1, self.clients))
             with server.logged_statements() as statements, metered(server, load) as cost:
                 result = crowd.join(self.size_bytes, timeout_s=self.timeout_s)
