@@ -66,29 +66,28 @@ def record(
     action: AuditAction,
     *,
     organization_id: UUID,
-    actor: User | None,
+    actor: User | Origin | None,
     room_id: UUID | None = None,
     subject_id: UUID | None = None,
-    origin: Origin | None = None,
     **details: Detail,
 ) -> AuditEntry:
     """Write an entry; call it last in a transaction, and for several organizations in order of their ids.
 
     Args:
-        actor: who did it, and with `actor.origin` from where; none for the server itself.
+        actor: who did it, and with `actor.origin` from where; from where alone, if it is not known who it
+            was; none for the server itself.
         subject_id: the user, group or link it was done to.
-        origin: from where, if not from `actor.origin`.
         details: what else is worth knowing, such as a role; never a secret, never a name or an e-mail
             address, which have to be forgotten when their owner asks for it.
     """
     chain, _ = AuditChain.objects.select_for_update().get_or_create(pk=organization_id)
-    origin = origin or (None if actor is None else actor.origin)
+    user, origin = (actor, actor.origin) if isinstance(actor, User) else (None, actor)
     entry = AuditEntry(
         organization_id=organization_id,
         number=chain.number + 1,
         created_at=timezone.now(),
         action=action.value,
-        actor_id=None if actor is None else actor.pk,
+        actor_id=None if user is None else user.pk,
         room_id=room_id,
         subject_id=subject_id,
         details=details,
@@ -105,26 +104,20 @@ def record(
 @transaction.atomic
 def record_for_user(
     action: AuditAction,
-    user: User,
+    subject: User,
     *,
-    is_actor: bool = True,
+    actor: User | Origin,
     room_id: UUID | None = None,
-    origin: Origin | None = None,
     **details: Detail,
 ) -> None:
-    """Write an entry about a user into the trail of each of their organizations; call it as `record`.
-
-    Args:
-        is_actor: whether it is known that they did it themselves.
-    """
-    memberships = OrganizationMember.objects.filter(user=user).order_by("organization_id")
+    """Write an entry about a user into the trail of each of their organizations; call it as `record`."""
+    memberships = OrganizationMember.objects.filter(user=subject).order_by("organization_id")
     for organization_id in memberships.values_list("organization_id", flat=True):
         record(
             action,
             organization_id=organization_id,
-            actor=user if is_actor else None,
-            subject_id=user.pk,
-            origin=origin,
+            actor=actor,
+            subject_id=subject.pk,
             room_id=room_id,
             **details,
         )

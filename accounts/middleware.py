@@ -7,8 +7,11 @@ not made up for by a later one.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -21,13 +24,22 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.errors import first_line
 from accounts.models import Origin, User
+from accounts.oidc import ProviderUnavailableError
 from accounts.origins import origin_of_scope
+from accounts.services.external_users import sign_in_external_user, verifier_of, verify_external_token
 from accounts.services.tickets import use_ticket
 from accounts.tokens import Credential, TokenRefusedError, authenticate_access_token
 
 logger = logging.getLogger("accounts.middleware")
 
+#: Wait for the identity provider, where nobody else waits for them.
+_provider_threads = ThreadPoolExecutor(4, thread_name_prefix="identity-provider")
+
 Scope = MutableMapping[str, Any]
+
+
+class AuthUnavailableError(Exception):
+    """Nobody could say whether something is good; the message, for the log, says who did not answer."""
 
 
 class Secret(NamedTuple):
@@ -43,7 +55,8 @@ class JWTAuthMiddleware(BaseMiddleware):
     `scope["user"]`: the active `User`, with `origin`, else `AnonymousUser`.
     `scope["credential"]`: the `Credential` they came in with, else None.
     `scope["auth_error"]`: why a token that was given was refused, else None; holds no part of it.
-    `scope["auth_unavailable"]`: whether nobody could say, because the database did not answer.
+    `scope["auth_unavailable"]`: whether nobody could say, because the database or the identity provider did
+    not answer.
     """
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable[[Any], Awaitable[None]]) -> Any:
@@ -55,11 +68,9 @@ class JWTAuthMiddleware(BaseMiddleware):
                 scope["user"], scope["credential"] = await authenticate(secret, origin_of_scope(scope))
         except TokenRefusedError as error:
             scope["auth_error"] = str(error)
-        except Error as error:
+        except AuthUnavailableError as error:
             scope["auth_unavailable"] = True
-            logger.warning(
-                "A token could not be checked, the database does not answer: %s", first_line(error)
-            )
+            logger.warning("A token could not be checked, %s", error)
         return await super().__call__(scope, receive, send)
 
 
@@ -68,22 +79,37 @@ async def authenticate(secret: Secret, origin: Origin) -> tuple[User, Credential
 
     Raises:
         TokenRefusedError: it is not good.
-        django.db.Error: the database does not answer.
+        AuthUnavailableError: nobody can say.
     """
-    found: tuple[User, Credential] = await database_sync_to_async(_authenticate)(secret, origin)
+    verifier = None if secret.is_ticket else verifier_of(secret.value)
+    try:
+        if secret.is_ticket:
+            found = await _in_thread(partial(use_ticket, secret.value, origin=origin))
+        elif verifier is None:
+            found = await _in_thread(partial(authenticate_access_token, secret.value))
+        else:
+            verify = partial(verify_external_token, verifier, secret.value)
+            claims = await asyncio.get_running_loop().run_in_executor(_provider_threads, verify)
+            found = await _in_thread(partial(sign_in_external_user, claims))
+    except Error as error:
+        raise AuthUnavailableError(f"the database does not answer: {first_line(error)}") from error
+    except ProviderUnavailableError as error:
+        raise AuthUnavailableError("the identity provider does not answer") from error
+    user, credential = found
+    user.origin = origin
+    return user, credential
+
+
+async def _in_thread(authenticate: Callable[[], tuple[User, Credential]]) -> tuple[User, Credential]:
+    found: tuple[User, Credential] = await database_sync_to_async(_and_forget_queries)(authenticate)
     return found
 
 
-def _authenticate(secret: Secret, origin: Origin) -> tuple[User, Credential]:
+def _and_forget_queries(authenticate: Callable[[], tuple[User, Credential]]) -> tuple[User, Credential]:
     try:
-        if secret.is_ticket:
-            user, credential = use_ticket(secret.value, origin=origin)
-        else:
-            user, credential = authenticate_access_token(secret.value)
+        return authenticate()
     finally:
         reset_queries()  # in development a connection remembers thousands; only HTTP forgets them by itself
-    user.origin = origin
-    return user, credential
 
 
 def find_secret(scope: Scope) -> Secret | None:

@@ -218,6 +218,11 @@ class ExternalIdentity(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="external_identities")
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
+    organizations = models.ManyToManyField(
+        Organization,
+        related_name="+",
+        help_text="Those it was made a member of, also if it is none any more.",
+    )
 
     class Meta:
         constraints: ClassVar = [

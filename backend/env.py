@@ -22,6 +22,7 @@ import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvValidationError, ValidationError, validate
 
+from accounts.oidc import ProviderSettings
 from collab.engine.limits import Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -59,6 +60,7 @@ class Environment:
     access_token_lifetime_s: int
     refresh_token_lifetime_s: int
     throttle_rates: Mapping[str, str | None]
+    identity_provider: ProviderSettings | None
     limits: Limits
 
 
@@ -95,6 +97,7 @@ def read_environment() -> Environment:
             name: env.str(f"THROTTLE_{name.upper()}", rate, validate=_rate) or None
             for name, rate in THROTTLE_RATES.items()
         },
+        identity_provider=_identity_provider(env),
         limits=Limits(
             **{
                 name: env.int(f"COLLAB_{name.upper()}", getattr(defaults, name), validate=_positive)
@@ -109,6 +112,29 @@ def read_environment() -> Environment:
         lines = [f"{name}: {' '.join(found)}" for name, found in problems.items()]
         raise ImproperlyConfigured("The environment is not usable.\n  " + "\n  ".join(lines)) from error
     return values
+
+
+def _identity_provider(env: Env) -> ProviderSettings | None:
+    """All of it or nothing."""
+    claim = env.str("OIDC_ORGANIZATION_CLAIM", "organization", validate=validate.Length(min=1))
+    if not any(env.str(name, "") for name in ("OIDC_JWKS_URL", "OIDC_ISSUER", "OIDC_AUDIENCE")):
+        return None
+    return ProviderSettings(
+        jwks_url=env.str("OIDC_JWKS_URL", validate=_keys_url),
+        issuer=env.str("OIDC_ISSUER", validate=validate.Length(min=1)),
+        audience=env.str("OIDC_AUDIENCE", validate=validate.Length(min=1)),
+        organization_claim=claim,
+    )
+
+
+def _keys_url(value: str) -> None:
+    """Whoever can change what comes from there can sign in as anybody."""
+    parts = urlsplit(value)
+    is_local = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not is_local and (parts.scheme != "https" or not parts.hostname):
+        raise ValidationError(
+            "Expected the address of the provider's keys, such as https://login.example.com/jwks."
+        )
 
 
 def _secret_key(env: Env, *, debug: bool) -> str:

@@ -153,6 +153,8 @@ SIMPLE_JWT = {
     "CHECK_REVOKE_TOKEN": True,
 }
 
+IDENTITY_PROVIDER = ENVIRONMENT.identity_provider
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "Gatehouse",
     "DESCRIPTION": "Rooms, members and tokens of a collaboration backend for Yjs editors.",

@@ -21,11 +21,9 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
-from django.db import Error
 from django.utils import timezone
 
-from accounts.errors import first_line
-from accounts.middleware import Secret, authenticate
+from accounts.middleware import AuthUnavailableError, Secret, authenticate
 from accounts.origins import origin_of_scope
 from accounts.tokens import MAX_TOKEN_BYTES, Credential, TokenRefusedError
 from collab.engine.connection import Connection
@@ -63,7 +61,7 @@ MAX_ROOM_NAME = 255
 #: Characters of a text frame that carries a token.
 MAX_TOKEN_FRAME = MAX_TOKEN_BYTES + 100
 
-STORE_AWAY = "The store does not answer; nothing was lost, try again later."
+AUTH_AWAY = "Nobody can say now who you are; nothing was lost, try again later."
 
 
 class ClientGoneError(Exception):
@@ -337,7 +335,7 @@ class RoomConsumer(YjsConsumer):
 
     async def _authorize(self) -> None:
         if self.scope.get("auth_unavailable"):
-            raise UnavailableError(STORE_AWAY)
+            raise UnavailableError(AUTH_AWAY)
         user = self.scope["user"]
         if user is None or user.is_anonymous:
             raise UnauthenticatedError(self.scope.get("auth_error") or "An access token is needed.")
@@ -400,9 +398,9 @@ class RoomConsumer(YjsConsumer):
             newer, credential = await authenticate(secret, origin_of_scope(self.scope))
         except TokenRefusedError as error:
             raise UnauthenticatedError(str(error)) from error
-        except Error as error:
-            logger.warning("A token could not be checked: %s", first_line(error))
-            raise UnavailableError(STORE_AWAY) from error
+        except AuthUnavailableError as error:
+            logger.warning("A token could not be checked, %s", error)
+            raise UnavailableError(AUTH_AWAY) from error
         if newer.pk != user.pk:
             raise UnauthenticatedError("The token is another user's; connect again with it.")
         subject = Subject(user.pk, credential, UUID(connection.id))

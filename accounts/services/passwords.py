@@ -25,7 +25,7 @@ def change_password(*, user: User, old_password: str, new_password: str) -> None
     check_password_strength(new_password, user=locked, field="new_password")
     locked.set_password(new_password)
     locked.save(update_fields=["password"])
-    record_for_user(AuditAction.PASSWORD_CHANGED, locked, origin=user.origin)
+    record_for_user(AuditAction.PASSWORD_CHANGED, locked, actor=user)
 
 
 def check_password_strength(password: str, *, user: User, field: str) -> None:

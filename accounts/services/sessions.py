@@ -39,6 +39,9 @@ REUSE_GRACE = timedelta(seconds=10)
 FAILURES_AUDITED_EVERY_S = 60
 
 USED_BEFORE = "Token is blacklisted."
+#: Why a session ended, in the audit trail.
+SIGNED_OUT = "signed_out"
+TOKEN_REUSED = "refresh_token_reused"  # noqa: S105
 
 
 class _RefreshToken(RefreshToken):
@@ -63,7 +66,7 @@ def begin_session(*, user: User) -> RefreshToken:
     session = _make_session(user, token)
     _list(token)
     update_last_login(User, user)
-    record_for_user(AuditAction.SIGNED_IN, user, session=str(session.pk))
+    record_for_user(AuditAction.SIGNED_IN, user, actor=user, session=str(session.pk))
     return token
 
 
@@ -80,7 +83,7 @@ def renew_session(*, refresh: str, origin: Origin) -> RefreshToken:
             return _renewed(token, origin)
     except _UsedBeforeError as error:
         if timezone.now() - error.used_at > REUSE_GRACE:
-            _end_session_of(token, origin, reason="refresh_token_reused")
+            _end_session_of(token, origin, reason=TOKEN_REUSED)
         raise TokenRefusedError(USED_BEFORE) from None
 
 
@@ -93,7 +96,7 @@ def end_session(*, refresh: str, origin: Origin) -> None:
     token = _verified(refresh)
     with transaction.atomic():
         used_at = _use(token)
-        _end_session_of(token, origin, reason="signed_out")
+        _end_session_of(token, origin, reason=SIGNED_OUT)
     if used_at is not None:
         raise TokenRefusedError(USED_BEFORE)
 
@@ -109,7 +112,7 @@ def record_failed_sign_in(*, email: str, origin: Origin) -> None:
     """Audit a wrong password, where there is such an account, and not too often."""
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is not None and cache.add(f"accounts.sign-in-failed.{user.pk}", True, FAILURES_AUDITED_EVERY_S):
-        record_for_user(AuditAction.SIGN_IN_FAILED, user, is_actor=False, origin=origin)
+        record_for_user(AuditAction.SIGN_IN_FAILED, user, actor=origin)
 
 
 def _verified(refresh: str) -> RefreshToken:
@@ -156,9 +159,9 @@ def _end_session_of(token: RefreshToken, origin: Origin, *, reason: str) -> None
         if living.update(ended_at=timezone.now()):
             announce_access_change(Session, session_id)
             user = User.objects.get(pk=credential.user_id)
-            record_for_user(
-                AuditAction.SIGNED_OUT, user, origin=origin, session=str(session_id), reason=reason
-            )
+            user.origin = origin
+            actor = user if reason == SIGNED_OUT else origin
+            record_for_user(AuditAction.SIGNED_OUT, user, actor=actor, session=str(session_id), reason=reason)
 
 
 def _use(token: RefreshToken) -> datetime | None:

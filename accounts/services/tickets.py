@@ -95,9 +95,7 @@ def _check(ticket: Ticket) -> None:
 def _revoke(ticket: Ticket, origin: Origin) -> None:
     if living_tickets().filter(pk=ticket.pk).update(revoked_at=timezone.now()):
         announce_access_change(Ticket, ticket.pk)
-        record_for_user(
-            AuditAction.TICKET_REUSED, ticket.user, is_actor=False, origin=origin, room_id=ticket.room_id
-        )
+        record_for_user(AuditAction.TICKET_REUSED, ticket.user, actor=origin, room_id=ticket.room_id)
 
 
 def _digest_of(secret: bytes) -> str:
