@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC
 from enum import StrEnum
 from uuid import UUID
 
@@ -95,7 +96,7 @@ def record(
         user_agent="" if origin is None else origin.user_agent,
     )
     entry.digest = digest_of(entry, chain.digest)
-    entry.save(force_insert=True)
+    entry.save()
     chain.number, chain.digest = entry.number, entry.digest
     chain.save()
     return entry
@@ -129,7 +130,7 @@ def digest_of(entry: AuditEntry, previous: str) -> str:
         previous,
         str(entry.organization_id),
         entry.number,
-        entry.created_at.isoformat(),
+        entry.created_at.astimezone(UTC).isoformat(),
         entry.action,
         *(
             None if known is None else str(known)

@@ -7,7 +7,7 @@ move what its members may do; live connections compare it with the number they w
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -244,8 +244,27 @@ class AuditChain(models.Model):
         return f"{self.organization_id} at {self.number}"
 
 
+class AppendOnlyError(Exception):
+    """Something was about to change or delete what is only ever added to."""
+
+
+class AppendOnlyQuerySet(models.QuerySet["AuditEntry"]):
+    """Rows can be read and added."""
+
+    def update(self, **fields: object) -> NoReturn:
+        raise AppendOnlyError
+
+    def bulk_update(self, *args: object, **options: object) -> NoReturn:
+        raise AppendOnlyError
+
+    def delete(self) -> NoReturn:
+        raise AppendOnlyError
+
+
 class AuditEntry(models.Model):
     """What somebody did, in the trail of one organization. Never changed, never deleted.
+
+    Django is kept from it here, and on PostgreSQL everybody by a trigger.
 
     Refers to nothing: it outlives what it tells of. `digest` covers the entry and the digest of the one
     before it, so that an entry that was changed, taken out or put in between shows.
@@ -257,17 +276,32 @@ class AuditEntry(models.Model):
     created_at = models.DateTimeField()
     action = models.CharField(max_length=40)
     actor_id = models.UUIDField(null=True, help_text="The user who did it; none for the server itself.")
-    room_id = models.UUIDField(null=True, db_index=True)
+    room_id = models.UUIDField(null=True)
     subject_id = models.UUIDField(null=True, help_text="The user, group or link it was done to.")
     details = models.JSONField(default=dict)
     address = models.GenericIPAddressField(null=True, help_text="From where.")
     user_agent = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64)
 
+    objects = AppendOnlyQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization_id", "number"], name="audit_entry_number_once")
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["room_id", "number"], name="audit_entry_by_room"),
+            models.Index(fields=["organization_id", "actor_id", "number"], name="audit_entry_by_actor"),
+            models.Index(fields=["organization_id", "created_at"], name="audit_entry_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.organization_id} #{self.number}: {self.action}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError
+        super().save(*args, **{**options, "force_insert": True})
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        raise AppendOnlyError

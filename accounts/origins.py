@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from django.http import HttpRequest
@@ -26,8 +26,14 @@ def origin_of_scope(scope: MutableMapping[str, Any]) -> Origin:
 
 
 def _origin(address: str | None, user_agent: str) -> Origin:
+    return Origin(_known_address(address or ""), user_agent.replace("\0", "")[:MAX_USER_AGENT])
+
+
+def _known_address(address: str) -> str | None:
+    """In the one spelling that a database gives back; over a Unix socket there is none."""
     try:
-        known = str(ip_address(address or ""))
-    except ValueError:  # over a Unix socket there is none
-        known = None
-    return Origin(known, user_agent.replace("\0", "")[:MAX_USER_AGENT])
+        known = ip_address(address.partition("%")[0])  # the interface says nothing to anyone else
+    except ValueError:
+        return None
+    mapped = known.ipv4_mapped if isinstance(known, IPv6Address) else None
+    return str(mapped or known)

@@ -8,7 +8,7 @@ from typing import Literal
 from accounts.models import OrganizationRole
 
 OrganizationAbility = Literal[
-    "read", "list_members", "create_rooms", "rename", "manage_members", "manage_owners", "delete"
+    "read", "list_members", "create_rooms", "rename", "manage_members", "manage_owners", "audit", "delete"
 ]
 
 
@@ -16,7 +16,8 @@ OrganizationAbility = Literal[
 class OrganizationAbilities:
     """What one may do in an organization; nothing by default.
 
-    `list_members`: see the others. `manage_owners`: give, change or take the role of owner.
+    `list_members`: see the others. `manage_owners`: give, change or take the role of owner. `audit`: read
+    the audit trail.
     """
 
     read: bool = False
@@ -25,6 +26,7 @@ class OrganizationAbilities:
     rename: bool = False
     manage_members: bool = False
     manage_owners: bool = False
+    audit: bool = False
     delete: bool = False
 
 
@@ -36,10 +38,11 @@ _ABILITIES = {
         rename=True,
         manage_members=True,
         manage_owners=True,
+        audit=True,
         delete=True,
     ),
     OrganizationRole.ADMIN: OrganizationAbilities(
-        read=True, list_members=True, create_rooms=True, rename=True, manage_members=True
+        read=True, list_members=True, create_rooms=True, rename=True, manage_members=True, audit=True
     ),
     OrganizationRole.MEMBER: OrganizationAbilities(read=True, list_members=True, create_rooms=True),
     OrganizationRole.GUEST: OrganizationAbilities(read=True),
