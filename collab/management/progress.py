@@ -19,11 +19,11 @@ class Progress:
         self._noun = noun
         self._done = 0
 
-    def advance(self) -> None:
-        self._done += 1
+    def advance(self, count: int = 1) -> None:
+        before, self._done = self._done, self._done + count
         if self._out.isatty():
             self._draw()
-        elif self._done % LINE_EVERY == 0:
+        elif self._done // LINE_EVERY > before // LINE_EVERY:
             self._write(f"{self._done} of {self._total} {self._noun}", "\n")
 
     def clear(self) -> None:
