@@ -28,6 +28,20 @@ def change_password(*, user: User, old_password: str, new_password: str) -> None
     record_for_user(AuditAction.PASSWORD_CHANGED, locked, actor=user)
 
 
+@transaction.atomic
+def dangerously_set_password(*, actor: User, user: User, password: str | None) -> None:
+    """Set the password of whoever it is, or take it away; every session of theirs ends. For operators."""
+    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if password is None:
+        locked.set_unusable_password()
+    else:
+        locked.set_password(password)
+    locked.save(update_fields=["password"])
+    user.password = locked.password
+    end_all_sessions(user)  # nobody is told of a password that is taken away
+    record_for_user(AuditAction.PASSWORD_CHANGED, user, actor=actor, operator=True)
+
+
 def check_password_strength(password: str, *, user: User, field: str) -> None:
     """Raises InvalidError, for this field of the input, for a password that is too weak."""
     try:

@@ -108,6 +108,25 @@ def end_all_sessions(user: User) -> None:
     raise_access_epoch(User, user.pk)
 
 
+@transaction.atomic
+def dangerously_end_all_sessions(*, actor: User, user: User) -> None:
+    """Sign whoever it is out everywhere. For operators."""
+    end_all_sessions(user)
+    record_for_user(AuditAction.SIGNED_OUT, user, actor=actor, operator=True)
+
+
+@transaction.atomic
+def dangerously_end_session(*, actor: User, session_id: UUID) -> None:
+    """End whosever session it is; no change if it has ended. For operators."""
+    living = living_sessions().filter(pk=session_id)
+    session = living.select_related("user").first()
+    if session is not None and living.update(ended_at=timezone.now()):
+        announce_access_change(Session, session_id)
+        record_for_user(
+            AuditAction.SIGNED_OUT, session.user, actor=actor, session=str(session_id), operator=True
+        )
+
+
 def record_failed_sign_in(*, email: str, origin: Origin) -> None:
     """Audit a wrong password, where there is such an account, and not too often."""
     user = User.objects.filter(email=email.strip().lower()).first()

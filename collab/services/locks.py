@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from accounts.errors import NotFoundError
 from accounts.models import User
 from collab.models import Room, RoomHead
 from collab.policies import RoomAbility
@@ -20,6 +21,19 @@ def lock(room_id: UUID) -> None:
 def lock_room(actor: User, room_id: UUID, *, needs: RoomAbility) -> Room:
     lock(room_id)
     return access_room(actor, room_id, needs=needs)
+
+
+def dangerously_lock_room(room_id: UUID) -> Room:
+    """Lock a room of whatever organization, in the trash too, and load it; asks for no right.
+
+    Raises:
+        NotFoundError: it does not exist.
+    """
+    lock(room_id)
+    room = Room.objects.filter(pk=room_id).first()
+    if room is None:
+        raise NotFoundError("Room not found.")
+    return room
 
 
 def lock_rooms(rooms: QuerySet[Room]) -> None:

@@ -18,7 +18,7 @@ from accounts.selectors import of_address
 from accounts.services.locks import lock_active_user, lock_group
 from accounts.versions import check_unchanged
 from collab.models import Room, RoomMember, RoomRole
-from collab.services.locks import lock_room
+from collab.services.locks import dangerously_lock_room, lock_room
 
 
 @transaction.atomic
@@ -97,13 +97,28 @@ def remove_room_member(
     """
     member = _get_member(lock_room(actor, room_id, needs="share"), member_id)
     check_unchanged(member, if_match)
+    _remove(actor, member)
+
+
+@transaction.atomic
+def dangerously_remove_room_member(*, actor: User, room_id: UUID, member_id: UUID) -> None:
+    """As `remove_room_member`, in whatever room, in the trash too; asks for no right. For operators.
+
+    Raises:
+        NotFoundError: no such member.
+        LastOwnerError: the room would be left without an owner.
+    """
+    _remove(actor, _get_member(dangerously_lock_room(room_id), member_id), operator=True)
+
+
+def _remove(actor: User, member: RoomMember, **details: Any) -> None:
     keep_an_owner(member)
     gone = Q(pk=member.pk)
     if member.user is not None:
         gone |= Q(email=member.user.email)  # or they could come back by an invitation from before
     member.room.members.filter(gone).delete()
     _raise_epoch_of(member)
-    _record(AuditAction.ROOM_MEMBER_REMOVED, actor, member, role=member.role)
+    _record(AuditAction.ROOM_MEMBER_REMOVED, actor, member, role=member.role, **details)
 
 
 def _group(room: Room, group_id: UUID) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from accounts.services.locks import lock_organization
 from accounts.versions import check_unchanged
 from collab.models import Room, RoomHead, RoomMember, RoomRole
 from collab.selectors import access_room
-from collab.services.locks import lock, lock_room
+from collab.services.locks import dangerously_lock_room, lock, lock_room
 
 
 class RoomChanges(TypedDict, total=False):
@@ -89,10 +89,19 @@ def trash_room(*, actor: User, room_id: UUID, if_match: Collection[str] | None =
     """
     room = lock_room(actor, room_id, needs="delete")
     check_unchanged(room, if_match)
-    room.trashed_at = timezone.now()
-    room.save(update_fields=["trashed_at"])
-    raise_access_epoch(Room, room.pk)
-    record(AuditAction.ROOM_TRASHED, organization_id=room.organization_id, actor=actor, room_id=room.pk)
+    _set_trashed(actor, room, is_trashed=True)
+
+
+@transaction.atomic
+def dangerously_trash_room(*, actor: User, room_id: UUID) -> None:
+    """Put whatever room it is in the trash; no change if it is in there. For operators.
+
+    Raises:
+        NotFoundError: no such room.
+    """
+    room = dangerously_lock_room(room_id)
+    if room.trashed_at is None:
+        _set_trashed(actor, room, is_trashed=True, operator=True)
 
 
 @transaction.atomic
@@ -106,8 +115,30 @@ def restore_room(*, actor: User, room_id: UUID) -> Room:
     lock(room_id)
     room = access_room(actor, room_id, needs="delete", even_trashed=True)
     if room.trashed_at is not None:
-        room.trashed_at = None
-        room.save(update_fields=["trashed_at"])
-        raise_access_epoch(Room, room.pk)
-        record(AuditAction.ROOM_RESTORED, organization_id=room.organization_id, actor=actor, room_id=room.pk)
+        _set_trashed(actor, room, is_trashed=False)
     return room
+
+
+@transaction.atomic
+def dangerously_restore_room(*, actor: User, room_id: UUID) -> None:
+    """Take whatever room it is out of the trash; no change if it is not in there. For operators.
+
+    Raises:
+        NotFoundError: no such room.
+    """
+    room = dangerously_lock_room(room_id)
+    if room.trashed_at is not None:
+        _set_trashed(actor, room, is_trashed=False, operator=True)
+
+
+def _set_trashed(actor: User, room: Room, *, is_trashed: bool, **details: Any) -> None:
+    room.trashed_at = timezone.now() if is_trashed else None
+    room.save(update_fields=["trashed_at"])
+    raise_access_epoch(Room, room.pk)
+    record(
+        AuditAction.ROOM_TRASHED if is_trashed else AuditAction.ROOM_RESTORED,
+        organization_id=room.organization_id,
+        actor=actor,
+        room_id=room.pk,
+        **details,
+    )

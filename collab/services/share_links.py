@@ -33,7 +33,7 @@ from accounts.services.locks import lock_active_user
 from accounts.versions import check_unchanged
 from collab.models import Room, RoomRole, ShareLink, ShareLinkGrant
 from collab.selectors import access_room, find_redeemable_link
-from collab.services.locks import lock, lock_room
+from collab.services.locks import dangerously_lock_room, lock, lock_room
 
 #: Wrong passwords that one person, and all together, may give until the link gets another.
 MAX_WRONG_PASSWORDS_PER_USER = 10
@@ -135,16 +135,33 @@ def delete_share_link(
     room = lock_room(actor, room_id, needs="share")
     link = _get_link(room, link_id)
     check_unchanged(link, if_match)
+    _delete(actor, room, link)
+
+
+@transaction.atomic
+def dangerously_delete_share_link(*, actor: User, room_id: UUID, link_id: UUID) -> None:
+    """As `delete_share_link`, of whatever room, in the trash too; asks for no right. For operators.
+
+    Raises:
+        NotFoundError: no such link.
+    """
+    room = dangerously_lock_room(room_id)
+    _delete(actor, room, _get_link(room, link_id), operator=True)
+
+
+def _delete(actor: User, room: Room, link: ShareLink, **details: Any) -> None:
+    link_id = link.pk
     link.delete()
-    raise_access_epoch(Room, room_id)
+    raise_access_epoch(Room, room.pk)
     record(
         AuditAction.SHARE_LINK_DELETED,
         organization_id=room.organization_id,
         actor=actor,
-        room_id=room_id,
+        room_id=room.pk,
         subject_id=link_id,
         role=link.role,
         uses=link.uses,
+        **details,
     )
 
 
