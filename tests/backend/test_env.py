@@ -109,3 +109,38 @@ def test_defaults_are_those_of_the_engine() -> None:
 def test_limit_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLLAB_MAX_DOCUMENT_BYTES", "1000")
     assert read_environment().limits.max_document_bytes == 1000
+
+
+PROVIDER = {
+    "OIDC_JWKS_URL": "https://login.example.com/jwks",
+    "OIDC_ISSUER": "https://login.example.com/",
+    "OIDC_AUDIENCE": "gatehouse",
+}
+
+
+@pytest.mark.parametrize("missing", PROVIDER)
+def test_identity_provider_is_given_whole_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    assert read_environment().identity_provider is None
+    for name, value in PROVIDER.items():
+        monkeypatch.setenv(name, value)
+    provider = read_environment().identity_provider
+    assert provider is not None
+    assert (provider.issuer, provider.organization_claim) == ("https://login.example.com/", "organization")
+    for value in (None, ""):
+        monkeypatch.delenv(missing, raising=False)
+        if value is not None:
+            monkeypatch.setenv(missing, value)
+        with pytest.raises(ImproperlyConfigured, match=missing):
+            read_environment()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://login.example.com/jwks", "file:///etc/jwks", "login.example.com", "https://", "ftp://x/y"]
+)
+def test_keys_of_the_identity_provider_come_over_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for name, value in {**PROVIDER, "OIDC_JWKS_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=r"OIDC_JWKS_URL: .*https"):
+        read_environment()

@@ -48,6 +48,17 @@ class Person:
         tokens = self.request("POST", "token/", json={"email": self.email, "password": PASSWORD})
         self.access, self.refresh = tokens["access"], tokens["refresh"]
 
+    def sign_out(self) -> None:
+        """End the session of these tokens."""
+        self.request("POST", "token/blacklist/", json={"refresh": self.refresh})
+
+    def change_password(self, new: str) -> None:
+        self.request("POST", "users/me/password/", json={"old_password": PASSWORD, "new_password": new})
+
+    def ticket(self, room: str) -> str:
+        """The query of a socket's URL, with a new ticket."""
+        return "?ticket=" + str(self.request("POST", f"rooms/{room}/ticket/")["ticket"])
+
     def request(self, method: str, path: str, *, json: Any = None) -> Any:
         """One request under `/api/v1/`.
 

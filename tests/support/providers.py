@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Self
 
 from tests.support.node import WAIT_S, Edit, Json, Node
@@ -109,6 +110,10 @@ class Provider:
     async def send_frame(self, frame: str) -> None:
         """Put hand-made bytes (hex) on the socket, past the document."""
         await self._call("sendFrame", hex=frame)
+
+    async def send_token(self, token: str) -> None:
+        """Put a newer access token in the place of the one the socket was opened with."""
+        await self._call("sendText", text=json.dumps({"token": token}))
 
     async def set_awareness(self, state: Json) -> None:
         await self._call("setAwareness", state=state)

@@ -110,6 +110,11 @@ class Server:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def run_command(self, *arguments: str) -> None:
+        """An administrative command on this server's database and layer, in a process of its own."""
+        done = manage(*arguments, env=self._env)
+        assert done.returncode == 0, done.stdout
+
     async def wait_logged(self, words: str, *, since: int = 0, timeout_s: float = 10.0) -> str:
         """The first line of the log, from byte `since` on, that has these words.
 

@@ -186,6 +186,9 @@ export const providerCommands = {
   /** Hand-made bytes on the provider's own socket, past its document. */
   sendFrame: ({ name, hex }) => get(name).provider.ws.send(fromHex(hex)),
 
+  /** As an application does that has a newer token; its frames alone are recorded. */
+  sendText: ({ name, text }) => WebSocket.prototype.send.call(get(name).provider.ws, text),
+
   setAwareness: ({ name, state }) => get(name).provider.awareness.setLocalState(state),
   awareness: ({ name }) => Object.fromEntries(get(name).provider.awareness.getStates()),
   async waitAwareness ({ name, client, state, timeoutMs }) {
