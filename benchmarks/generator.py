@@ -19,7 +19,8 @@ from tests.support.processes import stop
 _PROGRAM = Path(__file__).parent / "load" / "main.mjs"
 #: Openings that wait for their answer at the same moment, where a scenario does not say otherwise.
 IN_FLIGHT = 32
-OPEN_TIMEOUT_S = 120.0
+#: For all of them together, and for each.
+OPEN_TIMEOUT_S, OPEN_TIMEOUT_OF_EACH_S = 60.0, 0.1
 SEED_TIMEOUT_S = 120.0
 
 Result = dict[str, Any]
@@ -67,12 +68,13 @@ class Crowd:
         options = {"port": server.port, "dialect": server.dialect, "doors": [asdict(door) for door in doors]}
         load.call("crowd", crowd=name, **options)
 
-    def open(self, *, in_flight: int = IN_FLIGHT, timeout_s: float = OPEN_TIMEOUT_S) -> Result:
+    def open(self, *, in_flight: int = IN_FLIGHT) -> Result:
         """Open every client and wait for its first answer.
 
         Raises:
             LoadError: not all of them got one.
         """
+        timeout_s = OPEN_TIMEOUT_S + self.size * OPEN_TIMEOUT_OF_EACH_S
         result = self._call("open", inFlight=in_flight, timeoutMs=timeout_s * 1000)
         if result["opened"] < self.size or result["closes"]:
             raise LoadError(f"{result['opened']} of {self.size} clients could be opened: {result['closes']}")

@@ -6,6 +6,8 @@ import { Client, FIRST_WRITER } from './client.mjs'
 import { Histogram } from './histogram.mjs'
 
 const KEEPALIVE_MS = 20_000
+const QUIET_MS = 300
+const QUIET_TIMEOUT_MS = 30_000
 const TEXT = 'abcdefghijklmnopqrstuvwxyz'
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -71,10 +73,21 @@ export class Crowd {
       openNext()
     })
     this.onClosed = undefined
+    await this.untilQuiet()
     const ping = this.clients[0].dialect.keepalive()
     if (ping) this.keepalive = setInterval(() => { for (const each of this.clients) each.socket.send(ping) }, KEEPALIVE_MS)
     const opened = this.clients.filter(client => client.isSynced).length
     return { opened, seconds: (lastAt - startedAt) / 1000, waits: waits.summary(), closes: this.closes }
+  }
+
+  /** Until what opening has set off is over: a client that comes makes some servers talk to all others. */
+  async untilQuiet () {
+    const deadline = performance.now() + QUIET_TIMEOUT_MS
+    let before
+    do {
+      before = this.frames
+      await sleep(QUIET_MS)
+    } while (this.frames !== before && performance.now() < deadline)
   }
 
   // -- documents

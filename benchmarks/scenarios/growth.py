@@ -70,7 +70,7 @@ class GrowingRooms(Growth):
         return f"Growing number of open rooms; {self.rate} updates/s in {self.active} of them"
 
     def quick(self) -> GrowingRooms:
-        return replace(self, sizes=self.sizes[:3], seconds=3.0)
+        return replace(self, sizes=self.sizes[:2], seconds=2.0)
 
     def measure_at(self, size: int, launch: Launch, load: Load) -> tuple[_Values, list[str]]:
         with launch(Plan(rooms=size, clients_per_room=2)) as server:
@@ -110,7 +110,7 @@ class GrowingDocument(Growth):
         return f"{size / 1e6:g} MB" if size >= 1_000_000 else f"{size / 1e3:g} KB"
 
     def quick(self) -> GrowingDocument:
-        return replace(self, sizes=self.sizes[:3], seconds=3.0)
+        return replace(self, sizes=self.sizes[:2], seconds=2.0)
 
     def measure_at(self, size: int, launch: Launch, load: Load) -> tuple[_Values, list[str]]:
         with launch(Plan(clients_per_room=4)) as server:
@@ -150,7 +150,7 @@ class GrowingRoom(Growth):
         return f"Growing number of clients in one room, {self.rate} updates/s in all"
 
     def quick(self) -> GrowingRoom:
-        return replace(self, sizes=self.sizes[:3], seconds=3.0)
+        return replace(self, sizes=self.sizes[:2], seconds=2.0)
 
     def measure_at(self, size: int, launch: Launch, load: Load) -> tuple[_Values, list[str]]:
         limits = {"COLLAB_MAX_CONNECTIONS_PER_ROOM": max(self.sizes)}

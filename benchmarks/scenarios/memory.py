@@ -34,7 +34,7 @@ class Memory(Scenario):
         return f"Memory: {self.connections} idle connections in one room, {self.rooms} idle rooms of one"
 
     def quick(self) -> Memory:
-        return replace(self, connections=400, rooms=200)
+        return replace(self, connections=300, rooms=100)
 
     def measure(self, launch: Launch, load: Load) -> Outcome:
         few = self.connections // 10
