@@ -48,7 +48,7 @@ def main() -> int:
     table = as_markdown(about, options, scenarios, measurements)
     (RESULTS / "latest.md").write_text(table)
     (RESULTS / "latest.json").write_text(as_json(about, options, measurements))
-    (RESULTS / "latest.svg").write_text(draw(measurements))
+    (RESULTS / "latest.svg").write_text(draw(scenarios, measurements))
     say(f"\n{table}\nWritten to {RESULTS}/latest.md, .json and .svg")
     return 0
 

@@ -94,7 +94,7 @@ def _measure(scenario: Scenario, server: type[Server]) -> Outcome:
         with running_load() as load:
             return scenario.measure(launch, load)
     except (LoadError, MissingError, RuntimeError) as error:
-        return Outcome({}, [f"it failed: {str(error).strip()[-800:]}"])
+        return Outcome({}, [f"it failed: {str(error).strip()[-400:]}"])
 
 
 def _turned(servers: list[type[Server]], number: int) -> list[type[Server]]:

@@ -31,7 +31,7 @@ class Memory(Scenario):
 
     @property
     def title(self) -> str:
-        return f"Memory: {self.connections} idle connections in one room, {self.rooms} idle rooms of one"
+        return f"Memory: {self.connections:,} idle connections, {self.rooms:,} idle rooms"
 
     def quick(self) -> Memory:
         return replace(self, connections=300, rooms=100)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import psycopg
@@ -35,14 +36,14 @@ class Gatehouse(BaseServer):
     name, title = "gatehouse", "Gatehouse"
     workers = 1
     processes = 1
+    _template_directory: ClassVar[TemporaryDirectory[str]]
     _template: ClassVar[Path]
 
     @classmethod
     def install(cls, cache: Path) -> None:
-        """Migrate a database once, of which each start gets a copy."""
-        cache.mkdir(parents=True, exist_ok=True)
-        cls._template = cache / "gatehouse.sqlite3"
-        cls._template.unlink(missing_ok=True)
+        """Migrate a database once, of which each start gets a copy; it goes with this process."""
+        cls._template_directory = TemporaryDirectory(prefix="gatehouse-template-")
+        cls._template = Path(cls._template_directory.name) / "gatehouse.sqlite3"
         migrate(f"sqlite:///{cls._template}")
 
     def start(self, plan: Plan) -> None:
