@@ -57,13 +57,17 @@ export const heldBy = (doc) => {
 export const awaitedBy = (doc) => {
   const { structs, deletes } = waitingIn(doc)
   const needed = [...(doc.store.pendingStructs?.missing ?? [])].map(([client, clock]) => ({ client, clock, len: 1 }))
-  return joined([...needed, ...structs, ...deletes]).flatMap(({ client, clock, len }) => {
+  const ends = new Map()
+  for (const { client, clock, len } of [...needed, ...structs, ...deletes]) {
+    ends.set(client, Math.max(clock + len, ends.get(client) ?? 0))
+  }
+  return [...ends].flatMap(([client, end]) => {
     const awaited = []
-    let start = Y.getState(doc.store, client)
-    for (const range of [...structs.filter((range) => range.client === client), { clock: clock + len, len: 0 }]) {
-      if (range.clock > start) awaited.push({ client, clock: start, len: Math.min(range.clock, clock + len) - start })
-      start = Math.max(start, range.clock + range.len)
+    let known = Y.getState(doc.store, client)
+    for (const { clock, len } of [...structs.filter((range) => range.client === client), { clock: end, len: 0 }]) {
+      if (clock > known) awaited.push({ client, clock: known, len: clock - known })
+      known = clock + len
     }
-    return awaited.filter(({ len }) => len > 0)
+    return awaited
   })
 }
