@@ -24,8 +24,6 @@ OWN, OTHER, INK, FAINT, PAPER = "#0f766e", "#c3cad5", "#1c2430", "#687385", "#ff
 UNFINISHED = "†"
 HEADING = "Gatehouse and its peers under the same loads"
 UNEQUAL = "Gatehouse signs in, authorizes, and commits every update to a database; no peer does all of that."
-    "Gatehouse signs in, authorizes and stores every update before it says so; the peers do none of that."
-)
 
 
 @dataclass(frozen=True, slots=True)
