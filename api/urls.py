@@ -8,6 +8,7 @@ from django.urls import path
 
 from api import tokens
 from api.access_requests import AccessRequestViewSet
+from api.audit import OrganizationAuditViewSet, RoomAuditViewSet
 from api.connections import ConnectionViewSet
 from api.group_members import GroupMemberViewSet
 from api.groups import GroupViewSet
@@ -50,6 +51,11 @@ urlpatterns = [
         "organizations/<uuid:organization_id>/groups/<uuid:group_id>/members/<uuid:member_id>/",
         GroupMemberViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
+    path("organizations/<uuid:organization_id>/audit/", OrganizationAuditViewSet.as_view({"get": "list"})),
+    path(
+        "organizations/<uuid:organization_id>/audit/export/",
+        OrganizationAuditViewSet.as_view({"get": "export"}),
+    ),
     path("rooms/", RoomViewSet.as_view(_COLLECTION)),
     path("rooms/<uuid:room_id>/", RoomViewSet.as_view(_ITEM)),
     path("rooms/<uuid:room_id>/restore/", RoomViewSet.as_view({"post": "restore"})),
@@ -79,4 +85,6 @@ urlpatterns = [
         "rooms/<uuid:room_id>/connections/<uuid:connection_id>/",
         ConnectionViewSet.as_view({"delete": "destroy"}),
     ),
+    path("rooms/<uuid:room_id>/audit/", RoomAuditViewSet.as_view({"get": "list"})),
+    path("rooms/<uuid:room_id>/audit/export/", RoomAuditViewSet.as_view({"get": "export"})),
 ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from accounts.audit import AuditAction, record
 from accounts.models import GroupMember, Organization, User
 from api.urls import urlpatterns
 from collab.models import AccessRequest, Room
@@ -64,6 +65,17 @@ def add_request(world: World) -> None:
     )
 
 
+def add_entry(world: World) -> None:
+    """Of the room, by somebody, to a user."""
+    record(
+        AuditAction.ROOM_MEMBER_ADDED,
+        organization_id=world.organization.pk,
+        actor=make_user(),
+        room_id=world.room.pk,
+        subject_id=make_user().pk,
+    )
+
+
 class List(NamedTuple):
     """`rows`: how many the list has before `add`, and how many each `add` brings."""
 
@@ -94,6 +106,9 @@ LISTS = [
     List(ROOM + "share-links/", add_link, (0, 1), 3),
     List(ROOM + "access-requests/", add_request, (0, 1), 3),
     List(ROOM + "connections/", lambda world: make_connection(world.room, make_user()), (0, 1), 3),
+    # For all entries together: the people, the groups and the rooms.
+    List(ORGANIZATION + "audit/", add_entry, (0, 1), 6),
+    List(ROOM + "audit/", add_entry, (0, 1), 6),
 ]
 
 

@@ -100,6 +100,9 @@ TABLE = [
     Row("GET", GROUP_MEMBER,                       "200 200 200 403 404 404 404 404 401"),
     Row("DELETE", GROUP_MEMBER,                    "204 204 403 403 404 404 404 404 401"),
 
+    Row("GET", ORGANIZATION + "audit/",            "200 200 403 403 404 404 404 404 401"),
+    Row("GET", ORGANIZATION + "audit/export/",     "200 200 403 403 404 404 404 404 401"),
+
     Row("GET", "rooms/",                           "200 200 200 200 200 200 200 200 401"),
     Row("POST", "rooms/",                          "201 201 201 403 404 404 404 404 401",
         {"organization": "{organization_id}", "name": "New"}),
@@ -125,6 +128,8 @@ TABLE = [
     Row("POST", ROOM + "ticket/",                  "201 201 404 404 201 201 201 404 401"),
     Row("GET", ROOM + "connections/",              "200 200 404 404 200 200 200 404 401"),
     Row("DELETE", CONNECTION,                      "204 204 404 404 204 403 403 404 401"),
+    Row("GET", ROOM + "audit/",                    "200 200 404 404 200 403 403 404 401"),
+    Row("GET", ROOM + "audit/export/",             "200 200 404 404 200 403 403 404 401"),
 
     Row("POST", ROOM + "transfer/",                "200 200 404 404 200 403 403 404 401",
         {"user": "{reader_id}"}),
@@ -163,6 +168,8 @@ TABLE = [
     Row("POST", ACCESS_REQUESTS,                   "404 404 404 404 404 404 404 404 401", {"role": "editor"},
         in_trash=True),
     Row("POST", ACCESS_REQUEST + "accept/",        "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("GET", ROOM + "audit/",                    "404 404 404 404 404 404 404 404 401", in_trash=True),
+    Row("GET", ROOM + "audit/export/",             "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("GET", SHARE_LINKS,                        "404 404 404 404 404 404 404 404 401", in_trash=True),
     Row("POST", SHARE_LINKS,                       "404 404 404 404 404 404 404 404 401", {"role": "viewer"},
         in_trash=True),
