@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.models import Origin
+from accounts.models import Origin, User
 
 MAX_USER_AGENT = 200
 
@@ -16,6 +16,15 @@ MAX_USER_AGENT = 200
 def origin_of_request(request: HttpRequest) -> Origin:
     """The other end of an HTTP request, as the server in front of the application names it."""
     return _origin(request.META.get("REMOTE_ADDR"), request.headers.get("User-Agent", ""))
+
+
+def operator_of(request: HttpRequest) -> User:
+    """Who is signed in to the admin site, with from where they act."""
+    operator = request.user
+    if not isinstance(operator, User):
+        raise TypeError("Nobody is signed in.")
+    operator.origin = origin_of_request(request)
+    return operator
 
 
 def origin_of_scope(scope: MutableMapping[str, Any]) -> Origin:

@@ -15,7 +15,7 @@ ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
 COLLAB_LIMITS = ENVIRONMENT.limits
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "backend.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -3,7 +3,7 @@ from django.apps import AppConfig
 
 class CollabConfig(AppConfig):
     name = "collab"
-    verbose_name = "Collaboration"
+    verbose_name = "Rooms"
 
     def ready(self) -> None:
         from collab import mails, relay  # noqa: PLC0415 - needs the app registry
