@@ -7,13 +7,16 @@ organization: whoever changes one of them meanwhile waits, and finds it as it is
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from accounts import selectors
+from accounts.epochs import raise_access_epoch
 from accounts.models import OrganizationMember, User
+from accounts.selectors import of_address
 from accounts.services import groups, organizations, users
 from accounts.services.locks import lock_organization, lock_organizations
 from collab.models import Room, RoomMember, ShareLinkGrant
@@ -89,19 +92,17 @@ def erase_user(*, user: User) -> None:
 
 
 def _end_access_in_rooms(member: OrganizationMember) -> None:
-    """Memberships, invitations that could bring them back, and what they have by links."""
-    in_rooms = Q(room__organization=member.organization_id)
-    if member.user is None:
-        memberships = RoomMember.objects.filter(in_rooms, email=member.email)
-        grants = ShareLinkGrant.objects.none()
-    else:
-        theirs = Q(user=member.user) | Q(email=member.user.email)
-        memberships = RoomMember.objects.filter(in_rooms, theirs)
-        grants = ShareLinkGrant.objects.filter(
-            link__room__organization=member.organization_id, user=member.user
-        )
-    lock_rooms(
-        Room.objects.filter(Q(pk__in=memberships.values("room")) | Q(pk__in=grants.values("link__room")))
-    )
+    """All that is held at this address: memberships, invitations that could bring them back, and links.
+
+    An invited address may have an account that shares rooms here, as one from outside.
+    """
+    email = member.user.email if member.user else cast("str", member.email)
+    rooms = Room.objects.filter(organization=member.organization_id)
+    memberships = RoomMember.objects.filter(of_address(email), room__in=rooms)
+    grants = ShareLinkGrant.objects.filter(link__room__in=rooms, user__email=email)
+    concerned = Q(pk__in=memberships.values("room")) | Q(pk__in=grants.values("link__room"))
+    lock_rooms(rooms.filter(concerned))
     memberships.delete()
     grants.delete()
+    if member.user is None:
+        raise_access_epoch(User, *User.objects.filter(email=email).values_list("pk", flat=True))
