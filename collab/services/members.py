@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.selectors import of_address
 from accounts.services.locks import lock_active_user, lock_group
 from accounts.versions import check_unchanged
-from collab.models import Room, RoomMember, RoomRole
+from collab.models import Room, RoomMember, RoomRole, ShareLinkGrant
 from collab.services.locks import dangerously_lock_room, lock_room
 
 
@@ -88,7 +88,9 @@ def change_room_member_role(
 def remove_room_member(
     *, actor: User, room_id: UUID, member_id: UUID, if_match: Collection[str] | None = None
 ) -> None:
-    """Take a membership or an invitation away; what the organization gives to all its members stays.
+    """Take a membership or an invitation away, and what links gave to the same person.
+
+    What a group or the organization gives them stays, and a link that lives can be redeemed again.
 
     Raises:
         NotFoundError, PermissionDeniedError: no such member, or see `selectors.access_room`.
@@ -116,6 +118,7 @@ def _remove(actor: User, member: RoomMember, **details: Any) -> None:
     gone = Q(pk=member.pk)
     if member.user is not None:
         gone |= Q(email=member.user.email)  # or they could come back by an invitation from before
+        ShareLinkGrant.objects.filter(link__room=member.room, user=member.user).delete()
     member.room.members.filter(gone).delete()
     _raise_epoch_of(member)
     _record(AuditAction.ROOM_MEMBER_REMOVED, actor, member, role=member.role, **details)

@@ -97,6 +97,14 @@ def test_change_with_the_etag_of_the_change_before_is_made(thing, api) -> None:
     assert api.delete(path, headers={"If-Match": second["ETag"]}).status_code == 204
 
 
+def test_change_of_oneself_with_a_stale_etag_is_412(api, user, errors) -> None:
+    seen = {"If-Match": api.get("/api/v1/users/me/")["ETag"]}
+    assert api.patch("/api/v1/users/me/", {"name": "One"}, headers=seen).status_code == 200
+    response = api.patch("/api/v1/users/me/", {"name": "Other"}, headers=seen)
+    assert errors.code(response, 412) == "precondition_failed"
+    assert api.get("/api/v1/users/me/").json()["name"] == "One"
+
+
 @pytest.mark.parametrize(
     ("header", "status"),
     [

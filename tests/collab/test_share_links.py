@@ -22,9 +22,16 @@ from accounts.errors import (
 from accounts.models import AuditEntry, User
 from collab.models import Room, RoomRole, ShareLink, ShareLinkGrant, WrongPassword
 from collab.policies import access_for
-from collab.services import share_links
+from collab.services import members, share_links
 from collab.services.share_links import redeem_share_link
-from tests.factories import make_link, make_room, make_user, recorded_access_changes, run_together
+from tests.factories import (
+    make_link,
+    make_link_grant,
+    make_room,
+    make_user,
+    recorded_access_changes,
+    run_together,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -145,6 +152,18 @@ def test_link_that_ends_takes_what_it_gave(end: str, announced) -> None:
     }[end]
     assert announced(change) == [(Room, link.room_id)]
     assert access_for(user, link.room).role is None
+
+
+def test_member_who_is_removed_loses_what_links_of_the_room_gave_too() -> None:
+    owner, user, other = make_user(), make_user(), make_user()
+    room, elsewhere = make_room(owner=owner, viewer=user), make_room()
+    for each in (make_link_grant(room, user), make_link_grant(elsewhere, user), make_link_grant(room, other)):
+        assert access_for(each.user, each.link.room).role == VIEWER
+    member = room.members.get(user=user)
+    members.remove_room_member(actor=owner, room_id=room.pk, member_id=member.pk)
+    assert access_for(user, room).role is None
+    assert access_for(user, elsewhere).role == VIEWER
+    assert access_for(other, room).role == VIEWER
 
 
 def test_change_of_what_moves_no_access_announces_nothing(announced) -> None:
