@@ -14,6 +14,7 @@ import json
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypedDict
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -367,7 +368,10 @@ class RoomConsumer(YjsConsumer):
     def _joined(self, engine: LiveEngine, room: LiveRoom, connection: Connection) -> None:
         assert self._grant is not None
         assert self._subject is not None
-        connection_id = UUID(connection.id)
+        connection_id, room_id = UUID(connection.id), UUID(room.name)
+        connection.on_write_denied = partial(
+            engine.denials.denied, self.scope["user"], room_id, connection_id
+        )
         engine.leases.hold(
             connection,
             room,
@@ -379,7 +383,7 @@ class RoomConsumer(YjsConsumer):
         engine.roster.opened(
             LiveConnection(
                 id=connection_id,
-                room_id=UUID(room.name),
+                room_id=room_id,
                 user_id=self.scope["user"].pk,
                 role=self._grant.role,
                 protocol=self.protocol,

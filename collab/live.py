@@ -17,6 +17,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from collab.access import DatabaseAccess
+from collab.denials import DeniedWrites
 from collab.engine.connection import Connection
 from collab.engine.errors import ResetError, UnavailableError
 from collab.engine.leases import LeaseKeeper
@@ -53,6 +54,7 @@ class LiveEngine:
         self.clock = time.monotonic
         self.access = DatabaseAccess()
         self.roster = Roster()
+        self.denials = DeniedWrites(self.clock)
         self.leases = LeaseKeeper(self.access, limits.access_lease_s, self.clock, self._renewed)
         self.is_draining = False
         self._log = DatabaseLog()
@@ -86,6 +88,7 @@ class LiveEngine:
         self._run(self._relay.run(), "relay")
         self._run(self._relay.watch(), "relay watch")
         self._run(self.roster.run(), "roster")
+        self._run(self.denials.run(), "denied writes")
         for publisher in self._publishers:
             self._run(publisher.run(), "publisher")
         self._run(_every(HEAL_S, self.stored.heal), "healing")
@@ -134,7 +137,9 @@ class LiveEngine:
         await self.unstored.close(error)
         await end_tasks(self._tasks)
         await self.roster.leave()
+        await self.denials.finish()
         await asyncio.to_thread(self.roster.close)
+        await asyncio.to_thread(self.denials.close)
         await asyncio.to_thread(self._log.close)
         await asyncio.to_thread(self.access.close)
 

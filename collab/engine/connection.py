@@ -82,6 +82,8 @@ class Connection:
         self.confirmation: asyncio.Event | None = None
         self.catch_up: Callable[[Clocks], list[bytes]] = lambda known: []
         self.known_now: Callable[[], Clocks] = dict
+        #: Told of each write that was not taken in because `can_write` is false.
+        self.on_write_denied: Callable[[], None] = lambda: None
         self._transport = transport
         self._limits = limits
         self._clock = clock
@@ -165,6 +167,11 @@ class Connection:
     def deny(self, reason: str) -> None:
         """Tell the client that a write was not taken in."""
         self.send(create_permission_denied_message(reason))
+
+    def deny_writing(self, reason: str) -> None:
+        """Tell the client that it may not write, and whoever wants to know that it tried."""
+        self.deny(reason)
+        self.on_write_denied()
 
     def close(self, error: CollabError, *, is_denial: bool = False) -> None:
         """End the connection: nothing that is queued is sent any more, only the reason and the close."""

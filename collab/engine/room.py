@@ -243,7 +243,7 @@ class LiveRoom:
                 if connection.can_write:
                     self.take_in(update, connection)
                 elif not (is_answer and self.document.contains(update)):
-                    connection.deny(READ_ONLY)
+                    connection.deny_writing(READ_ONLY)
         except UpdateRefusedError as error:
             connection.deny(str(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -104,3 +105,17 @@ async def test_viewer_overlong_message_type_closes_4400_and_changes_nothing(site
         await socket.send(overlong + frames.var_bytes(made["update"]))
         assert (await socket.wait_close())["code"] == 4400
     await assert_unchanged(site, editor, room)
+
+
+async def test_viewer_that_writes_is_in_the_audit_trail_once(site: Site) -> None:
+    _, room = await room_with_viewer(site)
+    alice, bob = site.people("alice", "bob")
+    socket = await open_viewer_socket(site, room)
+    made = await site.node.make_update([("text.insert", 0, "sneaked in")], client=77)
+    seen = 0
+    for _ in range(3):
+        await socket.send(frames.update(made["update"]))
+        seen = (await socket.wait_frame(DENIED, since=seen))["next"]
+    while not (told := alice.request("GET", f"rooms/{room}/audit/?action=write.denied")["results"]):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    assert [(entry["actor"]["id"], entry["address"]) for entry in told] == [(bob.id, "127.0.0.1")]

@@ -288,6 +288,26 @@ async def test_answer_of_a_reader_that_brings_nothing_new_is_accepted(scene: Sce
     assert reader.frames == []
 
 
+async def test_denied_write_is_told_to_whoever_wants_to_know_each_time(scene: Scene) -> None:
+    scene.room.take_in(parse_update(HELLO))
+    reader, told = await scene.join(can_write=False), []
+    reader.connection.on_write_denied = lambda: told.append(None)
+    await scene.send(reader, create_sync_step_2_message(HELLO))
+    assert told == []
+    for number in range(1, 3):
+        await scene.send(reader, create_update_message(HELLO))
+        assert len(told) == number
+
+
+async def test_update_that_is_refused_for_another_reason_is_no_denied_write(make_scene: MakeScene) -> None:
+    scene = make_scene(max_document_bytes=1)
+    writer, told = await scene.join(), []
+    writer.connection.on_write_denied = lambda: told.append(None)
+    await scene.send(writer, create_update_message(HELLO))
+    assert len(writer.frames) == 1
+    assert told == []
+
+
 async def test_connection_that_is_lowered_is_denied_from_then_on(scene: Scene) -> None:
     writer = await scene.join()
     scene.room.allow_writing(writer.connection, is_allowed=False)
