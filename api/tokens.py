@@ -15,10 +15,12 @@ from rest_framework_simplejwt import views
 from rest_framework_simplejwt.serializers import PasswordField
 from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
 
-from accounts.authentication import refusal_of
+from accounts.authentication import IdentityProviderAwayError, authenticate_token, refusal_of
 from accounts.models import User
+from accounts.oidc import ProviderUnavailableError
 from accounts.origins import origin_of_request
 from accounts.services import sessions
+from accounts.services.external_users import verifier_of
 from accounts.tokens import TokenRefusedError, holder_of
 from api.serializers import BodySerializer
 from api.throttles import sign_in_throttles
@@ -60,11 +62,17 @@ class RefreshSerializer(BodySerializer, simplejwt.TokenRefreshSerializer):
 
 class VerifySerializer(BodySerializer, simplejwt.TokenVerifySerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        super().validate(attrs)
+        raw = attrs["token"].encode("utf-8", "surrogatepass")
         try:
-            holder_of(UntypedToken(attrs["token"]))
+            if verifier_of(raw) is not None:
+                authenticate_token(raw)
+            else:
+                super().validate(attrs)
+                holder_of(UntypedToken(attrs["token"]))
         except TokenRefusedError as error:
             raise refusal_of(error) from error
+        except ProviderUnavailableError as error:
+            raise IdentityProviderAwayError from error
         return {}
 
 

@@ -18,8 +18,11 @@ from django.db.models import Exists, OuterRef
 
 from accounts.audit import AuditAction, record
 from accounts.epochs import raise_access_epoch
+from accounts.invitations import is_taken_up_unproved
 from accounts.models import ExternalIdentity, Organization, OrganizationMember, OrganizationRole, User
 from accounts.oidc import ExternalClaims, ExternalTokenError, ProviderSettings, Verifier
+from accounts.services.invitations import record_taken_up, take_up_invitations
+from accounts.services.locks import lock_organizations
 from accounts.tokens import MAX_TOKEN_BYTES, Credential, TokenRefusedError, check_active
 
 ADDRESS_TAKEN = "This e-mail address has an account, and the identity provider has not verified it as yours."
@@ -80,35 +83,41 @@ def _find(claims: ExternalClaims) -> User | None:
 
 @transaction.atomic
 def _introduce(claims: ExternalClaims) -> User:
-    user = _user_of(claims)
+    user, is_address_theirs = _user_of(claims)
     check_active(user)
-    identity, _ = ExternalIdentity.objects.get_or_create(
-        issuer=claims.issuer, subject=claims.subject, defaults={"user": user}
-    )
     organization, _ = Organization.objects.get_or_create(
         external_id=claims.organization, defaults={"name": claims.organization[:150]}
     )
+    identity, is_new = ExternalIdentity.objects.get_or_create(
+        issuer=claims.issuer, subject=claims.subject, defaults={"user": user}
+    )
     identity.organizations.add(organization)
-    member, is_new = OrganizationMember.objects.get_or_create(
+    invited_to = OrganizationMember.objects.filter(email=user.email).values_list("organization_id", flat=True)
+    lock_organizations([organization.pk, *invited_to])
+    taken = take_up_invitations(user) if is_new and is_address_theirs else []
+    _, is_added = OrganizationMember.objects.get_or_create(
         organization=organization, user=user, defaults={"role": OrganizationRole.MEMBER}
     )
     raise_access_epoch(User, user.pk)
-    if is_new:
+    record_taken_up(user, [row for row in taken if row.organization_id < organization.pk])
+    if is_added:
         record(
             AuditAction.ORGANIZATION_MEMBER_ADDED,
             organization_id=organization.pk,
             actor=None,
             subject_id=user.pk,
-            role=member.role,
+            role=OrganizationRole.MEMBER.value,
             by="identity_provider",
         )
+    record_taken_up(user, [row for row in taken if row.organization_id >= organization.pk])
     return user
 
 
-def _user_of(claims: ExternalClaims) -> User:
+def _user_of(claims: ExternalClaims) -> tuple[User, bool]:
+    """The account for a token, made if there is none, and whether its address may be taken for theirs."""
     identity = ExternalIdentity.objects.filter(issuer=claims.issuer, subject=claims.subject)
     if known := identity.select_related("user").first():
-        return known.user
+        return known.user, False
     email = claims.email.lower()
     try:
         validate_email(email)
@@ -117,5 +126,6 @@ def _user_of(claims: ExternalClaims) -> User:
     if holder := User.objects.filter(email=email).first():
         if not claims.is_email_verified:
             raise TokenRefusedError(ADDRESS_TAKEN, "email_taken")
-        return holder
-    return User.objects.create_user(email, name=(claims.name or email)[:150])
+        return holder, True
+    user = User.objects.create_user(email, name=(claims.name or email)[:150])
+    return user, claims.is_email_verified or is_taken_up_unproved()

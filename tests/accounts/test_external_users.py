@@ -184,6 +184,25 @@ def test_organization_that_has_the_id_already_is_joined(provider: IdentityProvid
     assert roles_in("engines") == {"owner@example.com": "owner", "ada@example.com": "member"}
 
 
+@pytest.mark.parametrize(
+    ("verified", "in_production", "expected"),
+    [(True, True, "admin"), (True, False, "admin"), (False, False, "admin"), (False, True, "member")],
+)
+def test_invitation_of_an_address_is_taken_up_if_the_address_may_be_taken_for_theirs(
+    provider: IdentityProvider, settings: Any, verified: bool, in_production: bool, expected: str
+) -> None:
+    settings.VERIFY_INVITATIONS = in_production
+    for external_id in ("engines", "looms"):
+        organization = Organization.objects.create(name=external_id, external_id=external_id)
+        OrganizationMember.objects.create(organization=organization, email="ada@example.com", role="admin")
+    assert get_me(provider.token(email_verified=verified)).status_code == 200
+    user = User.objects.get()
+    assert OrganizationMember.objects.get(user=user, organization__external_id="engines").role == expected
+    is_taken_up = expected == "admin"
+    assert user.organization_memberships.filter(organization__external_id="looms").exists() is is_taken_up
+    assert OrganizationMember.objects.filter(email__isnull=False).count() == (0 if is_taken_up else 2)
+
+
 def test_token_for_another_organization_adds_it_and_takes_none(provider: IdentityProvider) -> None:
     get_me(provider.token())
     get_me(provider.token(organization="looms"))
@@ -230,6 +249,17 @@ async def test_token_on_a_socket_fills_the_scope_as_long_as_it_is_good(provider:
         None,
         None,
     )
+
+
+def test_verify_tells_whether_a_token_of_the_provider_is_good(provider: IdentityProvider) -> None:
+    def verify(token: str) -> int:
+        return int(api_client().post("/api/v1/token/verify/", {"token": token}).status_code)
+
+    assert verify(provider.token()) == 200
+    assert verify(provider.token(aud="another")) == 401
+    external_users._verifier.cache_clear()
+    provider.status = 500
+    assert verify(provider.token()) == 503
 
 
 async def test_token_of_our_own_goes_on_beside_it(provider: IdentityProvider) -> None:
