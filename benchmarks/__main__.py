@@ -6,6 +6,7 @@ Results are in `benchmarks/results/`: `latest.md`, `latest.json`, `latest.svg`.
 from __future__ import annotations
 
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def main() -> int:
         say(f"It could not run: {error}")
         return 2
     _raise_file_limit()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped whatever ends it
     about = machine()
     ready = install(options, say)
     measurements: list[Measurement] = []
