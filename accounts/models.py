@@ -286,6 +286,7 @@ class AuditEntry(models.Model):
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "audit entries"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization_id", "number"], name="audit_entry_number_once")
         ]
@@ -293,6 +294,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["room_id", "number"], name="audit_entry_by_room"),
             models.Index(fields=["organization_id", "actor_id", "number"], name="audit_entry_by_actor"),
             models.Index(fields=["organization_id", "created_at"], name="audit_entry_by_time"),
+            models.Index(fields=["created_at"], name="audit_entry_of_all_by_time"),
         ]
 
     def __str__(self) -> str:

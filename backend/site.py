@@ -21,6 +21,8 @@ SECTIONS = {
     "collab": ("Rooms", ("Room", "LiveConnection", "RoomMember", "ShareLink", "AccessRequest")),
     "auth": ("Operators", ("Group",)),
 }
+#: Not to be taken for the groups of an organization.
+PERMISSION_GROUPS = "Permission groups"
 
 
 class OperatorSite(AdminSite):
@@ -33,7 +35,7 @@ class OperatorSite(AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
         return [
-            {**app, "name": name, "models": sorted(app["models"], key=lambda model: _place(order, model))}
+            {**app, "name": name, "models": _models(label, order, app["models"])}
             for label, (name, order) in SECTIONS.items()
             if (app := apps.get(label)) is not None
         ]
@@ -70,9 +72,11 @@ class OperatorSite(AdminSite):
         return response
 
 
-def _place(order: tuple[str, ...], model: dict[str, Any]) -> tuple[int, str]:
-    name = model["object_name"]
-    return (order.index(name) if name in order else len(order), name)
+def _models(label: str, order: tuple[str, ...], models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if label == "auth":
+        models = [{**model, "name": PERMISSION_GROUPS} for model in models]
+    places = {name: place for place, name in enumerate(order)}
+    return sorted(models, key=lambda model: places.get(model["object_name"], len(order)))
 
 
 def _too_many(error: Throttled) -> HttpResponse:

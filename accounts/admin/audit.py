@@ -9,20 +9,23 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
-from accounts.admin.pages import ReadOnlyAdmin, of
+from accounts.admin.pages import ReadOnlyAdmin, brief, of
 from accounts.audit import AuditAction
 from accounts.models import AuditEntry, Organization, User
 
 
-class ByAction(admin.SimpleListFilter):
-    title = "action"
-    parameter_name = "action"
+class ByKind(admin.SimpleListFilter):
+    """By the first word of the action."""
+
+    title = "kind"
+    parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(action.value, action.value) for action in AuditAction]
+        kinds = dict.fromkeys(action.partition(".")[0] for action in AuditAction)
+        return [(kind, kind.replace("_", " ")) for kind in kinds]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(action=self.value()) if self.value() else queryset
+        return queryset.filter(action__startswith=f"{self.value()}.") if self.value() else queryset
 
 
 @admin.register(AuditEntry)
@@ -33,9 +36,9 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         "created_at",
         "action",
         "actor",
-        "subject",
+        "subject_briefly",
         "organization",
-        "told",
+        "told_briefly",
         "address",
     )
     list_filter: ClassVar[tuple[Any, ...]] = (
@@ -43,7 +46,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         of("organization", Organization, "organization_id"),
         of("actor", User, "actor_id"),
         of("subject", User, "subject_id"),
-        ByAction,
+        ByKind,
     )
     ordering = ("-created_at",)
     search_fields = ("action",)
@@ -96,3 +99,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description="details")
     def told(self, entry: AuditEntry) -> str:
         return ", ".join(f"{name}: {json.dumps(value)}" for name, value in entry.details.items()) or "–"
+
+    @admin.display(description="details")
+    def told_briefly(self, entry: AuditEntry) -> str:
+        told = (f"{name}: {brief(value)}" for name, value in entry.details.items() if value not in {None, ""})
+        return ", ".join(told) or "–"
+
+    @admin.display(description="subject")
+    def subject_briefly(self, entry: Any) -> str:
+        return str(entry.subject_email or brief(entry.subject_id or "–"))

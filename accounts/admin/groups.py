@@ -8,14 +8,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin.operations import operation
-from accounts.admin.pages import ReadOnlyAdmin, Rows, count_of, of
+from accounts.admin.pages import ReadOnlyAdmin, Rows, count_of, link_to, linked, of
 from accounts.models import Group, GroupMember, Organization, User
 from accounts.services import groups
 
 
 def _who(member: GroupMember) -> str:
     account = member.member.user
-    return account.email if account else f"{member.member.email} (invited)"
+    return link_to(account) if account else f"{member.member.email} (invited)"
 
 
 class GroupMemberRows(Rows):
@@ -38,7 +38,7 @@ class GroupMemberRows(Rows):
 
 @admin.register(Group)
 class GroupAdmin(ReadOnlyAdmin):
-    list_display = ("name", "organization", "members", "created_at", "id")
+    list_display = ("name", linked("organization"), "members", "created_at", "id")
     list_filter = (of("organization", Organization), ("created_at", admin.DateFieldListFilter))
     list_select_related: ClassVar = ["organization"]
     search_fields = ("name",)
@@ -57,7 +57,8 @@ class GroupAdmin(ReadOnlyAdmin):
 
 @admin.register(GroupMember)
 class GroupMemberAdmin(ReadOnlyAdmin):
-    list_display = ("who", "group", "organization", "created_at")
+    list_display = ("who", linked("group"), "organization", "created_at")
+    list_display_links = ("created_at",)
     list_filter = (of("group", Group), of("user", User, "member__user"))
     list_select_related: ClassVar = ["group__organization", "member__user"]
     search_fields = ("member__user__email", "member__email", "group__name")
@@ -73,7 +74,7 @@ class GroupMemberAdmin(ReadOnlyAdmin):
         return member.group.organization.name
 
     def name_of(self, row: GroupMember) -> str:
-        return f"{_who(row)} in {row.group}"
+        return f"{row.member.user or row.member.email} in {row.group}"
 
     @operation(
         "Take out of the group",

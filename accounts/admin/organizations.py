@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.pages import ReadOnlyAdmin, Rows, count_of, list_link, of
+from accounts.admin.pages import ReadOnlyAdmin, Rows, count_of, link_to, linked, list_link, of
 from accounts.models import AuditEntry, Group, GroupMember, Organization, OrganizationMember, User
 
 
@@ -69,15 +69,17 @@ class OrganizationAdmin(ReadOnlyAdmin):
 
 @admin.register(OrganizationMember)
 class OrganizationMemberAdmin(ReadOnlyAdmin):
-    list_display = ("who", "organization", "role", "created_at")
+    list_display = ("who", linked("organization"), "role", "created_at")
+    list_display_links = ("created_at",)
     list_filter = ("role", of("organization", Organization), of("user", User))
     list_select_related: ClassVar = ["organization", "user"]
     search_fields = ("user__email", "email")
     id_search = ("id", "organization", "user")
     fields = ("organization", "user", "email", "role", "created_at")
 
+    @admin.display(description="member")
     def who(self, member: OrganizationMember) -> str:
-        return member.user.email if member.user else f"{member.email} (invited)"
+        return link_to(member.user) if member.user else f"{member.email} (invited)"
 
     def name_of(self, row: OrganizationMember) -> str:
-        return f"{self.who(row)} in {row.organization}"
+        return f"{row.user or row.email} in {row.organization}"

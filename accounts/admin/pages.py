@@ -221,6 +221,24 @@ def link_to(row: Model | None, text: str = "") -> SafeString | str:
     return format_html('<a href="{}">{}</a>', reverse(page, args=[row.pk]), text or str(row))
 
 
+def brief(value: object) -> str:
+    """The beginning of an id; all of anything else."""
+    try:
+        return f"{UUID(str(value))}"[:8] + "…"
+    except ValueError:
+        return str(value)
+
+
+def linked(field: str) -> Any:
+    """A column with links to what the rows refer to."""
+
+    @admin.display(description=field.replace("_", " "))
+    def column(row: Model) -> str:
+        return link_to(getattr(row, field))
+
+    return column
+
+
 def list_link(
     request: HttpRequest, text: str, model: type[Model], **parameters: Any
 ) -> list[tuple[str, str]]:

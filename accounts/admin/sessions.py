@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.admin.operations import operation
-from accounts.admin.pages import ReadOnlyAdmin, of
+from accounts.admin.pages import ReadOnlyAdmin, linked, of
 from accounts.models import Session, User
 from accounts.services import sessions
 
@@ -30,7 +30,8 @@ class IsLiving(admin.SimpleListFilter):
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    list_display = ("user", "address", "user_agent", "created_at", "expires_at", "ended_at")
+    list_display = (linked("user"), "address", "user_agent", "created_at", "expires_at", "ended_at")
+    list_display_links = ("created_at",)
     list_filter = (IsLiving, of("user", User), ("expires_at", admin.DateFieldListFilter))
     list_select_related: ClassVar = ["user"]
     ordering = ("-expires_at",)

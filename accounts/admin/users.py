@@ -13,6 +13,7 @@ from django.db.models import Model, QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.admin.operations import operation
@@ -63,10 +64,14 @@ class OrganizationRows(Rows):
 
 class SessionRows(Rows):
     model = Session
-    fields = ("created_at", "address", "user_agent", "expires_at", "ended_at")
+    verbose_name_plural = "living sessions"
+    fields = ("created_at", "address", "user_agent", "expires_at")
     ordering = ("-created_at",)
     row_operations = ("end",)
     listed_by = "user"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).filter(ended_at=None, expires_at__gt=timezone.now())
 
 
 @admin.register(User)
@@ -80,8 +85,7 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
     search_fields = ("email", "name")
     readonly_fields = ("id", "password_state", "joined_at", "last_login")
     fieldsets = (
-        (None, {"fields": ("email", "name", "is_active", "password_state", "id")}),
-        ("Dates", {"fields": (("joined_at", "last_login"),)}),
+        (None, {"fields": ("email", "name", "is_active", "password_state", "joined_at", "last_login", "id")}),
         ("Operator", {"fields": STANDING, "classes": ("collapse",)}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)

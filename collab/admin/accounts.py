@@ -57,7 +57,7 @@ class RoomOrganizationAdmin(OrganizationAdmin):
 
 @admin.register(AuditEntry)
 class RoomAuditEntryAdmin(AuditEntryAdmin):
-    list_display = (*AuditEntryAdmin.list_display[:5], "room", *AuditEntryAdmin.list_display[5:])
+    list_display = (*AuditEntryAdmin.list_display[:4], "room", *AuditEntryAdmin.list_display[4:])
     list_filter = (
         *AuditEntryAdmin.list_filter[:-1],
         of("room", Room, "room_id"),

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin.operations import operation
-from accounts.admin.pages import ReadOnlyAdmin, Rows, of
+from accounts.admin.pages import ReadOnlyAdmin, Rows, brief, linked, of
 from accounts.models import Organization, User
 from collab.models import LiveConnection, Room
 from collab.selectors import living_connections
@@ -23,7 +23,7 @@ class IsLiving(admin.SimpleListFilter):
     parameter_name = "living"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("all", "All: of processes that are gone, too")]
+        return [("all", "All, of lost processes too")]
 
     def choices(self, changelist: Any) -> Any:
         first, *others = super().choices(changelist)
@@ -45,20 +45,32 @@ class ConnectionRows(Rows):
         living = living_connections().filter(kicked_at__isnull=True)
         return super().get_queryset(request).filter(pk__in=living.values("pk")).select_related("user", "room")
 
+    def process(self, connection: LiveConnection) -> str:
+        return brief(connection.process_id)
+
 
 class ConnectionsOfUser(ConnectionRows):
-    fields = ("room", "role", "protocol", "since", "process_id")
+    fields = ("room", "role", "protocol", "since", "process")
     listed_by = "user"
 
 
 class ConnectionsOfRoom(ConnectionRows):
-    fields = ("user", "role", "protocol", "since", "process_id")
+    fields = ("user", "role", "protocol", "since", "process")
     listed_by = "room"
 
 
 @admin.register(LiveConnection)
 class LiveConnectionAdmin(ReadOnlyAdmin):
-    list_display = ("user", "room", "organization", "role", "protocol", "since", "process_id", "kicked_at")
+    list_display = (
+        linked("user"),
+        linked("room"),
+        "organization",
+        "role",
+        "protocol",
+        "since",
+        "process",
+    )
+    list_display_links = ("since",)
     list_filter = (
         IsLiving,
         "protocol",
@@ -72,6 +84,10 @@ class LiveConnectionAdmin(ReadOnlyAdmin):
     id_search = ("id", "user", "room", "process_id")
     fields = ("id", "user", "room", "role", "protocol", "since", "process_id", "kicked_at")
     actions = ("kick",)
+
+    @admin.display(ordering="process_id")
+    def process(self, connection: LiveConnection) -> str:
+        return brief(connection.process_id)
 
     def organization(self, connection: LiveConnection) -> str:
         return connection.room.organization.name

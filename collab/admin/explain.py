@@ -18,12 +18,14 @@ from accounts.models import OrganizationMember, OrganizationRole, User
 from collab.models import AccessRequestStatus, Room, RoomMember, RoomRole, ShareLinkGrant
 from collab.selectors import AccessExplanation, GivenRole, explain_access
 
+_WIDE = forms.TextInput(attrs={"size": 40})
+
 
 class ExplainForm(forms.Form):
     """Who, and which room."""
 
-    user = forms.CharField(max_length=254, label="User", help_text="E-mail address or id.")
-    room = forms.CharField(max_length=254, label="Room", help_text="Id.")
+    user = forms.CharField(max_length=254, label="User", widget=_WIDE, help_text="E-mail address or id.")
+    room = forms.CharField(max_length=254, label="Room", widget=_WIDE, help_text="Id.")
 
     def clean_user(self) -> User:
         given = self.cleaned_data["user"].strip()

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 
 from accounts.admin.operations import operation
-from accounts.admin.pages import ReadOnlyAdmin, count_of, list_link, of
+from accounts.admin.pages import ReadOnlyAdmin, count_of, linked, list_link, of
 from accounts.models import AuditEntry, Organization, User
 from collab.admin.connections import ConnectionsOfRoom
 from collab.admin.explain import explain
@@ -39,7 +39,7 @@ class IsTrashed(admin.SimpleListFilter):
 class RoomAdmin(ReadOnlyAdmin):
     list_display = (
         "name",
-        "organization",
+        linked("organization"),
         "organization_role",
         "members",
         "connected",
@@ -62,10 +62,10 @@ class RoomAdmin(ReadOnlyAdmin):
         "organization_role",
         "created_at",
         "trashed_at",
-        "log",
-        "checkpoint",
+        "log_size",
+        "checkpoint_size",
     )
-    readonly_fields = ("log", "checkpoint")
+    readonly_fields = ("log_size", "checkpoint_size")
     inlines = (ConnectionsOfRoom, MemberRows, LinkRows, RequestRows)
     actions = ("trash", "restore")
 
@@ -94,14 +94,18 @@ class RoomAdmin(ReadOnlyAdmin):
     def connected(self, room: Room) -> int:
         return int(room.connection_count)  # type: ignore[attr-defined]
 
-    def log(self, room: Room) -> str:
+    @admin.display(description="log")
+    def log_size(self, room: Room) -> str:
         rows = StoredUpdate.objects.filter(room=room)
         stored = rows.aggregate(count=Count("pk"), size=Sum(Length("data")))
         head = RoomHead.objects.filter(room=room).values_list("seq", flat=True).first()
         size = filesizeformat(stored["size"] or 0)
-        return f"{stored['count']} updates since the checkpoint, {size}; {head or 0} were ever written"
+        return (
+            f"{size} since the checkpoint; updates: {stored['count']}, of {head or 0} that were ever written"
+        )
 
-    def checkpoint(self, room: Room) -> str:
+    @admin.display(description="checkpoint")
+    def checkpoint_size(self, room: Room) -> str:
         stored = Checkpoint.objects.filter(room=room).values_list("seq", "created_at", Length("data")).first()
         if stored is None:
             return "None yet"

@@ -9,7 +9,7 @@ from django.db.models import Count
 from django.http import HttpRequest
 
 from accounts.admin.operations import operation
-from accounts.admin.pages import ReadOnlyAdmin, Rows, link_to, of
+from accounts.admin.pages import ReadOnlyAdmin, Rows, link_to, linked, of
 from accounts.models import Group, User
 from collab.models import AccessRequest, Room, RoomMember, ShareLink
 from collab.services import members, share_links
@@ -95,7 +95,7 @@ class RequestRows(Rows):
 
 @admin.register(RoomMember)
 class RoomMemberAdmin(ReadOnlyAdmin):
-    list_display = (grantee, "room", "role", "created_at")
+    list_display = (grantee, linked("room"), "role", "created_at")
     list_display_links = ("created_at",)
     list_filter = ("role", of("room", Room), of("user", User), of("group", Group))
     list_select_related: ClassVar = ["room", "user", "group"]
@@ -118,7 +118,17 @@ class RoomMemberAdmin(ReadOnlyAdmin):
 
 @admin.register(ShareLink)
 class ShareLinkAdmin(ReadOnlyAdmin):
-    list_display = ("room", "role", "expires_at", uses, has_password, "wrong", "created_by", "created_at")
+    list_display = (
+        linked("room"),
+        "role",
+        "expires_at",
+        uses,
+        has_password,
+        "wrong",
+        "created_by",
+        "created_at",
+    )
+    list_display_links = ("created_at",)
     list_filter = ("role", of("room", Room), ("expires_at", admin.DateFieldListFilter))
     list_select_related: ClassVar = ["room", "created_by"]
     search_fields = ("room__name", "created_by__email")
@@ -163,7 +173,16 @@ class ShareLinkAdmin(ReadOnlyAdmin):
 
 @admin.register(AccessRequest)
 class AccessRequestAdmin(ReadOnlyAdmin):
-    list_display = ("user", "room", "role", "status", "created_at", "answered_by", "answered_at")
+    list_display = (
+        linked("user"),
+        linked("room"),
+        "role",
+        "status",
+        "created_at",
+        "answered_by",
+        "answered_at",
+    )
+    list_display_links = ("created_at",)
     list_filter = ("status", of("room", Room), of("user", User), ("created_at", admin.DateFieldListFilter))
     list_select_related: ClassVar = ["user", "room", "answered_by"]
     search_fields = ("user__email", "room__name")

@@ -237,11 +237,13 @@ def test_room_page_shows_members_of_all_kinds_links_connections_and_sizes(
     admin: Client, world: World
 ) -> None:
     StoredUpdate.objects.create(room=world.room, seq=2, data=b"x" * 2048)
+    Checkpoint.objects.create(room=world.room, seq=1, data=b"x" * 1024, state_vector=b"")
     page = admin.get(page_url(world.room)).content.decode()
     for member in world.room.members.all():
         shown = member.user or (f"Group {member.group}" if member.group else f"{member.email} (invited)")
         assert str(shown) in page
-    assert "1 updates since the checkpoint, 2.0\xa0KB" in page
+    assert "2.0\xa0KB since the checkpoint; updates: 1, of 0 that were ever written" in page
+    assert "1.0\xa0KB, up to update 1, written" in page
     for button in ("Kick", "Revoke", "Put in the trash", "Explain access"):
         assert button in page
 
