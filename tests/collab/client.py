@@ -17,6 +17,9 @@ from collab.protocol import (
     decode_message,
 )
 
+#: A machine may be busy; nothing that is expected takes nearly so long.
+WAIT_S = 10.0
+
 
 class WebsocketCommunicator(ApplicationCommunicator):
     """The client's end of a WebSocket, as ASGI messages. (The one in Channels imports daphne.)"""
@@ -42,6 +45,12 @@ class WebsocketCommunicator(ApplicationCommunicator):
                 **scope,
             },
         )
+
+    async def receive_output(self, timeout: float = WAIT_S) -> dict[str, Any]:  # noqa: ASYNC109  # asgiref's
+        return dict(await super().receive_output(timeout))
+
+    async def wait(self, timeout: float = WAIT_S) -> None:  # noqa: ASYNC109
+        await super().wait(timeout)
 
     async def connect(self) -> tuple[bool, str | int | None]:
         """Open; (True, subprotocol) or (False, close code)."""
