@@ -512,7 +512,8 @@ async def test_time_that_joining_took_counts_in_when_access_ends_by_itself(scene
     client = scene.join(anna, asked_at=scene.clock() - 5.0)
     scene.access.changes_in_s = None
     scene.access.revoke(anna)
-    await until(lambda: client.line.closed)
+    async with asyncio.timeout(2):
+        await until(lambda: client.line.closed)
     assert client.line.closed == (4403, REVOKED)
 
 
