@@ -25,6 +25,10 @@ SECTIONS = {
 PERMISSION_GROUPS = "Permission groups"
 
 
+#: The answer to a form that was accepted.
+FOUND = 302
+
+
 class OperatorSite(AdminSite):
     """See the module. Signing in counts with the sign-ins of the API, and is audited like them."""
 
@@ -54,7 +58,7 @@ class OperatorSite(AdminSite):
         except Throttled as error:
             return _too_many(error)
         response = super().login(request, extra_context)
-        if request.user.is_authenticated:
+        if response.status_code == FOUND:
             operator = operator_of(request)
             record_for_user(AuditAction.SIGNED_IN, operator, actor=operator, operator=True)
         else:
@@ -66,7 +70,7 @@ class OperatorSite(AdminSite):
     @transaction.atomic
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         response = super().password_change(request, extra_context)
-        if response.status_code == 302:
+        if response.status_code == FOUND:
             operator = operator_of(request)
             record_for_user(AuditAction.PASSWORD_CHANGED, operator, actor=operator)
         return response

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -57,6 +58,14 @@ class OperatorAdmin(admin.ModelAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet, *args: Any, **options: Any
+    ) -> HttpResponse | None:
+        try:
+            return super().response_action(request, queryset, *args, **options)
+        except ValidationError as error:  # of what is no id, among the chosen rows
+            raise BadRequest from error
 
     def name_of(self, row: Any) -> str:
         """What people call it."""

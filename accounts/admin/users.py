@@ -148,12 +148,12 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
         if not change:
             super().save_model(request, obj, form, change)
             return
+        if "is_active" in form.changed_data:  # first, because it locks organizations, which come before users
+            switch = users.activate_user if obj.is_active else users.deactivate_user
+            switch(user=obj, actor=operator_of(request))
         # Only what was edited: the row may have moved since it was read, its epoch above all.
         columns = {field.name for field in User._meta.concrete_fields} - {"is_active"}
         obj.save(update_fields=columns & set(form.changed_data))
-        if "is_active" in form.changed_data:
-            switch = users.activate_user if obj.is_active else users.deactivate_user
-            switch(user=obj, actor=operator_of(request))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         page = copy(self)  # the form is made by the class alone, and has to know who sets the password

@@ -351,7 +351,7 @@ def test_sign_in_is_audited_and_failures_are_counted(client: Client, root: User,
     caches["throttles"].clear()
     answers = [client.post(url, form).status_code for _ in range(21)]
     assert (answers[0], answers[19], answers[20]) == (200, 200, 429)
-    refused = client.post(url, form | {"password": PASSWORD})
+    refused = client.post(url, form | {"password": PASSWORD})  # right, and too late
     assert refused.status_code == 429
     assert int(refused["Retry-After"]) > 0
     caches["throttles"].clear()
@@ -362,6 +362,21 @@ def test_sign_in_is_audited_and_failures_are_counted(client: Client, root: User,
         ("session.begun", root.pk),
     ]
     caches["throttles"].clear()
+
+
+def test_sign_in_that_fails_counts_for_those_who_are_signed_in_too(admin: Client) -> None:
+    caches["throttles"].clear()
+    form = {"username": "other@example.com", "password": "wrong"}
+    answers = [admin.post(reverse("admin:login"), form).status_code for _ in range(21)]
+    assert answers[-1] == 429
+    caches["throttles"].clear()
+
+
+def test_operation_on_what_is_no_id_is_a_bad_request(admin: Client, user: User) -> None:
+    posted = {"action": "deactivate", "_selected_action": ["x", str(uuid4())]}
+    assert admin.post(reverse("admin:accounts_user_changelist"), posted).status_code == 400
+    user.refresh_from_db()
+    assert user.is_active
 
 
 def test_index_is_named_and_grouped(admin: Client) -> None:
