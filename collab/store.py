@@ -12,6 +12,7 @@ from collab.engine.errors import UnavailableError
 from collab.engine.ports import LogPart, NewRow
 from collab.ids import IsAnyOf
 from collab.models import Checkpoint, RoomHead, StoredUpdate
+from collab.rows import insert_rows, update_rows
 from collab.threads import DatabaseThreads
 
 #: Threads that load rooms; commits have one of their own, and so have checkpoints, which may be large.
@@ -57,24 +58,21 @@ def append_rows(rows: Sequence[NewRow]) -> list[int | None]:
     nobody sees a number before all the lower ones. The lock lets checkpoints by, see `_hold_head`.
     """
     ids = {row.room: room_id for row in rows if (room_id := _find_id(row.room))}
-    wanted = RoomHead.objects.filter(IsAnyOf("pk", ids.values())).order_by("pk")
-    heads = {head.pk: head for head in wanted.select_for_update(no_key=True)}
+    wanted = RoomHead.objects.filter(IsAnyOf("pk", set(ids.values()))).order_by("pk")
+    heads = dict(wanted.select_for_update(no_key=True).values_list("pk", "seq"))
     seqs: list[int | None] = []
     stored = []
+    now = timezone.now()
     for row in rows:
-        head = heads.get(ids[row.room]) if row.room in ids else None
-        if head is None:
+        room_id = ids.get(row.room)
+        if room_id not in heads:
             seqs.append(None)
             continue
-        head.seq += 1
-        seqs.append(head.seq)
-        stored.append(StoredUpdate(room_id=head.pk, seq=head.seq, data=row.data, author_id=row.author_id))
-    StoredUpdate.objects.bulk_create(stored)
-    # The rows are there and locked: the insert always becomes an update, and one a third as dear as
-    # `bulk_update`, which writes a condition for every row.
-    RoomHead.objects.bulk_create(
-        heads.values(), update_conflicts=True, unique_fields=["room"], update_fields=["seq"]
-    )
+        heads[room_id] += 1
+        seqs.append(heads[room_id])
+        stored.append((room_id, heads[room_id], row.data, row.author_id, now))
+    insert_rows(StoredUpdate, ("room", "seq", "data", "author_id", "created_at"), stored)
+    update_rows(RoomHead, "seq", heads)
     return seqs
 
 

@@ -209,7 +209,7 @@ async def test_rows_of_a_failed_commit_are_all_absent(
         raise DatabaseError("disk full")
 
     room = await sync_to_async(make_room)()
-    monkeypatch.setattr(RoomHead.objects, "bulk_create", fail)
+    monkeypatch.setattr("collab.store.update_rows", fail)
     with pytest.raises(UnavailableError):
         await database_log.append(rows(str(room.pk), b"a"))
     assert not await StoredUpdate.objects.filter(room=room).aexists()
