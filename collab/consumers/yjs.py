@@ -1,7 +1,4 @@
-"""The WebSocket consumers: scope → access → join; bytes in, bytes out.
-
-    YjsConsumer     the contract of ypy-websocket's consumer: any room name, no database, no permission
-    RoomConsumer    the product's: a stored room, and access decided before anything else
+"""`YjsConsumer`: the contract of ypy-websocket's consumer, and what all consumers of one room a socket share.
 
 A refused client is let in far enough to be told: the socket is accepted, the reason sent, and the
 socket closed with its code. A close before that would reach a browser as 1006, without a word.
@@ -10,35 +7,18 @@ socket closed with its code. A close before that would reach a browser as 1006, 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import time
-from dataclasses import replace
-from functools import partial
 from typing import Any, TypedDict
 from urllib.parse import parse_qs
-from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
-from django.utils import timezone
 
-from accounts.middleware import AuthUnavailableError, Secret, authenticate
-from accounts.origins import origin_of_scope
-from accounts.tokens import MAX_TOKEN_BYTES, Credential, TokenRefusedError
+from collab.consumers.transport import SocketTransport
 from collab.engine.connection import Connection
 from collab.engine.encoding import read_canonical_var_uint
-from collab.engine.errors import (
-    CollabError,
-    ForbiddenError,
-    MalformedError,
-    ResetError,
-    UnauthenticatedError,
-    UnavailableError,
-)
-from collab.engine.logged import GONE
-from collab.engine.ports import Grant
+from collab.engine.errors import CollabError, MalformedError, ResetError, UnauthenticatedError
 from collab.engine.protocol import (
     SYNC,
     SyncStep2,
@@ -50,19 +30,13 @@ from collab.engine.protocol import (
 from collab.engine.registry import Registry
 from collab.engine.room import LiveRoom
 from collab.live import DRAINING, LiveEngine, get_engine
-from collab.models import LiveConnection
 from collab.relay import group_name
 from collab.replicas import new_ydoc, open_replica, replica_of
-from collab.selectors import NOT_KICKED, Subject
 
 logger = logging.getLogger("collab.consumer")
 
 SUBPROTOCOL = "yjs"
 MAX_ROOM_NAME = 255
-#: Characters of a text frame that carries a token.
-MAX_TOKEN_FRAME = MAX_TOKEN_BYTES + 100
-
-AUTH_AWAY = "Nobody can say now who you are; nothing was lost, try again later."
 
 
 class ClientGoneError(Exception):
@@ -247,7 +221,7 @@ class YjsConsumer(AsyncWebsocketConsumer):
         room = await self._registry(engine).join(self.room_name, connection, self._prepare)
         self._room, self._connection = room, connection
         self._drain = asyncio.create_task(self._send_all(connection))
-        self._joined(engine, room, connection)
+        self._joined(room, connection)
         if self.channel_layer is not None:
             await self.channel_layer.group_add(group_name(self.room_name), self.channel_name)
 
@@ -256,7 +230,7 @@ class YjsConsumer(AsyncWebsocketConsumer):
 
     def _make_connection(self, engine: LiveEngine) -> Connection:
         return Connection(
-            _SocketTransport(self), engine.limits, wants_echo=self._wants_echo(), clock=engine.clock
+            SocketTransport(self), engine.limits, wants_echo=self._wants_echo(), clock=engine.clock
         )
 
     def _wants_echo(self) -> bool:
@@ -268,7 +242,7 @@ class YjsConsumer(AsyncWebsocketConsumer):
         if type(self).make_ydoc is not YjsConsumer.make_ydoc:
             await open_replica(room, self.make_ydoc)
 
-    def _joined(self, engine: LiveEngine, room: LiveRoom, connection: Connection) -> None:
+    def _joined(self, room: LiveRoom, connection: Connection) -> None:
         """The connection is in the room; nothing has been awaited since."""
 
     def _leave(self, engine: LiveEngine) -> None:
@@ -283,176 +257,3 @@ class YjsConsumer(AsyncWebsocketConsumer):
             await connection.drain()
         except OSError:
             logger.debug("Connection %s has gone while it was sent to", connection.id)
-
-
-class RoomConsumer(YjsConsumer):
-    """A stored room, for those who have access to it.
-
-    Access is decided in `connect()` before the room is touched, held as a lease while the socket is
-    open, and followed: lowered, the socket becomes read-only at once; taken away, it is closed.
-
-    It is on no channel of its own: what concerns a room crosses the layer once for each process.
-
-    A text frame `{"token": "<access token>"}` on the open socket puts that token in the place of the one the
-    socket was opened with. Nothing is answered: clients take no text frames.
-    """
-
-    channel_layer_alias = ""
-    protocol = "y-websocket"
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._grant: Grant | None = None
-        self._asked_at = 0.0
-        self._subject: Subject | None = None
-
-    def make_room_name(self) -> str:
-        """The room's id in its one spelling.
-
-        Raises:
-            MalformedError: it is not a UUID.
-        """
-        given = super().make_room_name()
-        try:
-            room_id = str(UUID(given))
-        except ValueError:
-            room_id = ""
-        if room_id != given.lower():
-            raise MalformedError("The room name is not a room id; expected a UUID.")
-        return room_id
-
-    async def connect(self) -> None:
-        """Decide on access, then join.
-
-        The order of refusals: who are you (4401), is that a room id (4400), may you (4403). An unknown
-        room, another tenant's and one without a grant can't be told apart.
-        """
-        try:
-            await self._authorize()
-        except CollabError as error:
-            await self.refuse(error)
-            return
-        await super().connect()
-
-    async def _authorize(self) -> None:
-        if self.scope.get("auth_unavailable"):
-            raise UnavailableError(AUTH_AWAY)
-        user = self.scope["user"]
-        if user is None or user.is_anonymous:
-            raise UnauthenticatedError(self.scope.get("auth_error") or "An access token is needed.")
-        self.room_name = self.make_room_name()
-        credential = self.scope.get("credential")
-        if credential is not None and credential.room_id not in {None, UUID(self.room_name)}:
-            raise ForbiddenError(GONE)
-        engine = get_engine()
-        self._asked_at = engine.clock()
-        self._subject = Subject(user.pk, credential)
-        self._grant = await engine.access.resolve(self._subject, self.room_name)
-        if self._grant is None:
-            raise ForbiddenError(GONE)
-
-    def _registry(self, engine: LiveEngine) -> Registry:
-        return engine.stored
-
-    def _make_connection(self, engine: LiveEngine) -> Connection:
-        assert self._grant is not None
-        return Connection(
-            _SocketTransport(self),
-            engine.limits,
-            user_id=self.scope["user"].pk,
-            can_write=self._grant.can_write,
-            wants_echo=self._wants_echo(),
-            clock=engine.clock,
-        )
-
-    def _joined(self, engine: LiveEngine, room: LiveRoom, connection: Connection) -> None:
-        assert self._grant is not None
-        assert self._subject is not None
-        connection_id, room_id = UUID(connection.id), UUID(room.name)
-        connection.on_write_denied = partial(
-            engine.denials.denied, self.scope["user"], room_id, connection_id
-        )
-        engine.leases.hold(
-            connection,
-            room,
-            replace(self._subject, connection_id=connection_id),
-            replace(self._grant, epochs={**self._grant.epochs, connection_id: NOT_KICKED}),
-            asked_at=self._asked_at,
-            expires_in_s=_seconds_left(self._subject.credential),
-        )
-        engine.roster.opened(
-            LiveConnection(
-                id=connection_id,
-                room_id=room_id,
-                user_id=self.scope["user"].pk,
-                role=self._grant.role,
-                protocol=self.protocol,
-                since=timezone.now(),
-            )
-        )
-
-    async def receive_text(self, connection: Connection, text: str) -> None:
-        """Take a newer access token of the same user; verified like the first one.
-
-        The frames of a connection are handled one after the other, so there is one verification at a time.
-        """
-        engine, user = get_engine(), self.scope["user"]
-        secret = Secret(_token_in(text))
-        try:
-            newer, credential = await authenticate(secret, origin_of_scope(self.scope))
-        except TokenRefusedError as error:
-            raise UnauthenticatedError(str(error)) from error
-        except AuthUnavailableError as error:
-            logger.warning("A token could not be checked, %s", error)
-            raise UnavailableError(AUTH_AWAY) from error
-        if newer.pk != user.pk:
-            raise UnauthenticatedError("The token is another user's; connect again with it.")
-        subject = Subject(user.pk, credential, UUID(connection.id))
-        engine.leases.replace_subject(connection, subject, _seconds_left(credential))
-
-    def _leave(self, engine: LiveEngine) -> None:
-        assert self._connection is not None
-        engine.leases.release(self._connection)
-        engine.roster.closed(UUID(self._connection.id))
-        super()._leave(engine)
-
-
-def _seconds_left(credential: Credential | None) -> float | None:
-    return None if credential is None else credential.expires_at - time.time()
-
-
-def _token_in(text: str) -> bytes:
-    """The access token of a frame `{"token": "…"}`.
-
-    Raises:
-        MalformedError: it is anything else.
-    """
-    if len(text) <= MAX_TOKEN_FRAME:
-        try:
-            match json.loads(text, object_pairs_hook=tuple):  # an array would be a list
-                case tuple((("token", str(token)),)):
-                    return token.encode("utf-8", "surrogatepass")
-        except (ValueError, RecursionError):
-            pass
-    raise MalformedError('A text frame was sent that is not {"token": "…"}.')
-
-
-class _SocketTransport:
-    """The engine's way out to one socket; `backend.server` says what a line offers, others offer nothing."""
-
-    def __init__(self, consumer: YjsConsumer) -> None:
-        self._consumer = consumer
-        self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
-
-    async def send(self, frame: bytes) -> None:
-        await self._consumer.base_send({"type": "websocket.send", "bytes": frame})
-
-    async def close(self, code: int, reason: str) -> None:
-        await self._consumer.close(code=code, reason=reason)
-
-    def abort(self, code: int, reason: str) -> None:
-        if self._line is not None:
-            self._line["abort"](code, reason)
-
-    def progress(self) -> int:
-        return 0 if self._line is None else int(self._line["progress"]())

@@ -1,0 +1,26 @@
+"""The engine's way out to one socket."""
+
+from __future__ import annotations
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+
+class SocketTransport:
+    """`backend.server` says what a line offers beyond ASGI; others offer nothing."""
+
+    def __init__(self, consumer: AsyncWebsocketConsumer) -> None:
+        self._consumer = consumer
+        self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
+
+    async def send(self, frame: bytes) -> None:
+        await self._consumer.base_send({"type": "websocket.send", "bytes": frame})
+
+    async def close(self, code: int, reason: str) -> None:
+        await self._consumer.close(code=code, reason=reason)
+
+    def abort(self, code: int, reason: str) -> None:
+        if self._line is not None:
+            self._line["abort"](code, reason)
+
+    def progress(self) -> int:
+        return 0 if self._line is None else int(self._line["progress"]())
