@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import cast
 from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.db import Error
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -18,10 +21,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.audit import AuditAction
+from accounts.errors import DomainError, first_line
 from accounts.models import AuditEntry
 from api.views import ApiViewSet
 from collab.exports import ExportFormat, exported
 from collab.trails import TrailFilters, described, organization_trail_visible_to, room_trail_visible_to
+
+logger = logging.getLogger("api.audit")
 
 
 class ActorSerializer(serializers.Serializer):
@@ -124,6 +130,14 @@ class RoomAuditViewSet(_TrailViewSet):
 
 
 async def _sent(parts: Iterator[str]) -> AsyncIterator[str]:
-    """Part by part, and no database connection held while a client takes its time."""
-    while (part := await database_sync_to_async(next)(parts, None)) is not None:
-        yield part
+    """Part by part, and no database connection held while a client takes its time.
+
+    Where the right to it has ended, or the database has gone, the message is left without its end, and so is
+    no whole file. The handler does that without a word for a cancelled task.
+    """
+    try:
+        while (part := await database_sync_to_async(next)(parts, None)) is not None:
+            yield part
+    except (DomainError, Error) as error:
+        logger.info("An export was cut off: %s", first_line(error))
+        raise asyncio.CancelledError from error

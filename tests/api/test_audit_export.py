@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 from collections.abc import AsyncIterator
@@ -13,7 +14,6 @@ from asgiref.sync import async_to_sync
 from django.http import StreamingHttpResponse
 
 from accounts.audit import AuditAction, record
-from accounts.errors import NotFoundError
 from accounts.models import AuditEntry, Organization, OrganizationMember, Origin, User
 from collab import exports
 from collab.models import Room
@@ -143,7 +143,7 @@ def test_export_ends_where_the_right_to_it_does(
         parts = response.streaming_content
         assert (await anext(parts)).count(b"\n") == 2
         await OrganizationMember.objects.filter(user=user).adelete()
-        with pytest.raises(NotFoundError):
+        with pytest.raises(asyncio.CancelledError):
             await anext(parts)
 
     async_to_sync(first_and_rest)()
