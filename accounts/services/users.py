@@ -142,4 +142,4 @@ def _organization_ids_of(user: User) -> list[UUID]:
 
 def _record(action: AuditAction, user: User, organization_ids: list[UUID], actor: User | None) -> None:
     for organization_id in organization_ids:
-        record(action, organization_id=organization_id, actor=actor, subject_id=user.pk)
+        record(action, organization_id=organization_id, actor=actor, subject_id=user.pk, operator=True)
