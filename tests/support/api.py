@@ -9,6 +9,8 @@ import httpx
 
 PASSWORD = "correct-horse-battery-staple"
 _numbers = itertools.count(1)
+#: Made once, which takes longer than a request; keeps no connection, because servers come and go.
+_client = httpx.Client(timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 class ApiError(AssertionError):
@@ -66,9 +68,7 @@ class Person:
             ApiError: the answer is not a success.
         """
         headers = {"Authorization": f"Bearer {self.access}"} if self.access else {}
-        response = httpx.request(
-            method, f"{self.base_url}/api/v1/{path}", json=json, headers=headers, timeout=30
-        )
+        response = _client.request(method, f"{self.base_url}/api/v1/{path}", json=json, headers=headers)
         if not response.is_success:
             raise ApiError(response)
         return response.json() if response.content else None
