@@ -8,6 +8,7 @@ is the same rule for all rooms at once, as a query.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self, TypedDict, cast
 from uuid import UUID
 
@@ -130,11 +131,13 @@ if TYPE_CHECKING:
     GrantedRoom = WithAnnotations[Room, GrantColumns]
 
 
-def with_grants(rooms: QuerySet[Room], user_id: UUID | None) -> QuerySet[GrantedRoom]:
-    """Annotate rooms with what gives this user a role in them."""
+def with_grants(
+    rooms: QuerySet[Room], user_id: UUID | None, at: datetime | None = None
+) -> QuerySet[GrantedRoom]:
+    """Annotate rooms with what gives this user a role in them, now if no other time is given."""
     memberships = RoomMember.objects.filter(room=OuterRef("pk"))
     in_organization = OrganizationMember.objects.filter(organization=OuterRef("organization"), user=user_id)
-    links = living_link_grants(user_id).filter(link__room=OuterRef("pk"))
+    links = living_link_grants(user_id, at).filter(link__room=OuterRef("pk"))
     return rooms.annotate(
         granted_user_id=Value(user_id, output_field=UUIDField()),
         granted_member_role=Subquery(memberships.filter(user=user_id).values("role")),
@@ -151,10 +154,10 @@ def living_links() -> QuerySet[ShareLink]:
     return ShareLink.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
 
 
-def living_link_grants(user_id: UUID | None) -> QuerySet[ShareLinkGrant]:
-    """What this user redeemed and what has not expired, by the clock of this process."""
+def living_link_grants(user_id: UUID | None, at: datetime | None = None) -> QuerySet[ShareLinkGrant]:
+    """What this user redeemed and what has not expired, now by the clock of this process or at a time."""
     return ShareLinkGrant.objects.filter(
-        Q(link__expires_at__isnull=True) | Q(link__expires_at__gt=timezone.now()), user=user_id
+        Q(link__expires_at__isnull=True) | Q(link__expires_at__gt=at or timezone.now()), user=user_id
     )
 
 

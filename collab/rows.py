@@ -19,7 +19,7 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Sequence[Seque
     Args:
         columns: names of fields, in the order of the values in each row.
     """
-    fields = [model._meta.get_field(name) for name in columns]
+    fields = [_field(model, name) for name in columns]
     names = ", ".join(_quoted(field) for field in fields)
     _execute(
         fields,
@@ -31,8 +31,7 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Sequence[Seque
 
 def update_rows(model: type[Model], column: str, values: Mapping[Any, Any]) -> None:
     """Set one column of rows that are there, by primary key."""
-    key, field = model._meta.pk, model._meta.get_field(column)
-    assert key is not None
+    key, field = _field(model, "pk"), _field(model, column)
     name, key_name = _quoted(field), _quoted(key)
     _execute(
         [field, key],
@@ -69,9 +68,16 @@ def _arrays(fields: Sequence[Field[Any, Any]]) -> str:
     return f"unnest({', '.join(f'%s::{kind}[]' for kind in types)})"
 
 
+def _field(model: type[Model], name: str) -> Field[Any, Any]:
+    field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    if not isinstance(field, Field):
+        raise TypeError(f"{name} of {model.__name__} is no column.")
+    return field
+
+
 def _table(model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
 def _quoted(field: Field[Any, Any]) -> str:
-    return connection.ops.quote_name(field.column)
+    return connection.ops.quote_name(str(field.column))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.errors import NotFoundError, PermissionDeniedError
 from accounts.models import Group, Organization, OrganizationMember, User
@@ -42,6 +43,7 @@ from collab.policies import (
     room_access,
     with_grants,
 )
+from collab.prepared import PreparedQuery
 
 #: The epoch of sessions and tickets: they are good until they are ended, and never again.
 ENDLESS = 0
@@ -307,39 +309,102 @@ def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
         KickedError: the connection was sent away.
     """
     user_id, credential, connection_id = subject.user_id, subject.credential, subject.connection_id
-    account = User.objects.filter(pk=user_id, is_active=True)
-    ending = living_link_grants(user_id).filter(link__room=OuterRef("pk"), link__expires_at__isnull=False)
-    rooms = with_grants(
-        Room.objects.filter(pk=room_id), user_id
-    ).annotate(
-        organization_epoch=F("organization__access_epoch"),
-        user_epoch=Subquery(account.values("access_epoch")),  # NULL without an active account
-        credential_holds=Value(True) if credential is None else still_holds(credential),
-        is_kicked=Value(False)
-        if connection_id is None
-        else Exists(kicked_connections().filter(pk=connection_id)),
-        changes_at=Subquery(ending.order_by("link__expires_at").values("link__expires_at")[:1]),
-    )
-    room = rooms.first()
-    if room is None or room.user_epoch is None:
+    known: dict[str, Any] = {"user_id": user_id, "connection_id": connection_id}
+    known |= {name: getattr(credential, name, None) for name in _LIMITS}
+    values = {name: value for name, value in known.items() if value is not None}
+    row = _room_access.first(tuple(values), room_id=room_id, at=timezone.now(), **values)
+    if row is None:
         return None
-    if not room.credential_holds:
+    found = _FoundAccess(*row)
+    if found.user_epoch is None:
+        return None
+    if not found.credential_holds:
         raise TokenRefusedError(CREDENTIAL_ENDED)
-    access = room_access(grants_of(room, is_active_user=True))
+    access = room_access(
+        Grants(
+            member_role=found.member_role,
+            group_role=found.group_role,
+            link_role=found.link_role,
+            organization_member_role=found.organization_member_role,
+            organization_wide_role=found.organization_wide_role,
+            is_trashed=found.trashed_at is not None,
+        )
+    )
     if not access.abilities.read:
         return None
-    if room.is_kicked:
+    if found.is_kicked:
         raise KickedError
     epochs: dict[UUID, int | None] = {
-        room.pk: room.access_epoch,
-        room.organization_id: room.organization_epoch,
-        user_id: room.user_epoch,
+        room_id: found.room_epoch,
+        found.organization_id: found.organization_epoch,
+        user_id: found.user_epoch,
     }
     if credential is not None:
         epochs |= {key: ENDLESS for key in (credential.session_id, credential.ticket_id) if key is not None}
     if connection_id is not None:
         epochs[connection_id] = NOT_KICKED
-    return RoomAccess(access, epochs, room.changes_at)
+    return RoomAccess(access, epochs, found.changes_at)
+
+
+#: What a credential may be limited by, and the query has to look at.
+_LIMITS = ("session_id", "ticket_id", "password_fingerprint")
+
+
+class _FoundAccess(NamedTuple):
+    """The columns of `_make_room_access`, in their order."""
+
+    organization_id: UUID
+    room_epoch: int
+    organization_epoch: int
+    user_epoch: int | None
+    trashed_at: datetime | None
+    organization_wide_role: str | None
+    member_role: str | None
+    group_role: str | None
+    link_role: str | None
+    organization_member_role: str | None
+    credential_holds: bool
+    is_kicked: bool
+    changes_at: datetime | None
+
+
+def _make_room_access(shape: tuple[str, ...], *, room_id: UUID, at: datetime, **values: Any) -> QuerySet:
+    """`shape`: which of the values there are."""
+    user_id, connection_id = values["user_id"], values.get("connection_id")
+    limits = {name: values[name] for name in _LIMITS if name in values}
+    account = User.objects.filter(pk=user_id, is_active=True)
+    ending = living_link_grants(user_id, at).filter(link__room=OuterRef("pk"), link__expires_at__isnull=False)
+    is_kicked = (
+        Value(False) if connection_id is None else Exists(kicked_connections().filter(pk=connection_id))
+    )
+    rooms = with_grants(
+        Room.objects.filter(pk=room_id), user_id, at
+    ).annotate(
+        user_epoch=Subquery(account.values("access_epoch")),  # NULL without an active account
+        credential_holds=still_holds(Credential(user_id, expires_at=0.0, **limits))
+        if limits
+        else Value(True),
+        is_kicked=is_kicked,
+        changes_at=Subquery(ending.order_by("link__expires_at").values("link__expires_at")[:1]),
+    )
+    return rooms.order_by().values_list(
+        "organization_id",
+        "access_epoch",
+        "organization__access_epoch",
+        "user_epoch",
+        "trashed_at",
+        "organization_role",
+        "granted_member_role",
+        "granted_group_role",
+        "granted_link_role",
+        "granted_organization_member_role",
+        "credential_holds",
+        "is_kicked",
+        "changes_at",
+    )
+
+
+_room_access = PreparedQuery(_make_room_access)
 
 
 def current_epochs(ids: Collection[UUID]) -> dict[UUID, int]:
