@@ -38,6 +38,11 @@ _provider_threads = ThreadPoolExecutor(4, thread_name_prefix="identity-provider"
 Scope = MutableMapping[str, Any]
 
 
+Check = Callable[[], tuple[User, Credential]]
+#: Runs a check of a credential in a thread; raises AuthUnavailableError where the database does not answer.
+InThread = Callable[[Check], Awaitable[tuple[User, Credential]]]
+
+
 class AuthUnavailableError(Exception):
     """Nobody could say whether something is good; the message, for the log, says who did not answer."""
 
@@ -57,7 +62,14 @@ class JWTAuthMiddleware(BaseMiddleware):
     `scope["auth_error"]`: why a token that was given was refused, else None; holds no part of it.
     `scope["auth_unavailable"]`: whether nobody could say, because the database or the identity provider did
     not answer.
+
+    Args:
+        in_thread: runs what asks the database.
     """
+
+    def __init__(self, inner: Callable[..., Awaitable[Any]], in_thread: InThread | None = None) -> None:
+        super().__init__(inner)
+        self._in_thread = in_thread or in_django_thread
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable[[Any], Awaitable[None]]) -> Any:
         found = {"user": AnonymousUser(), "credential": None, "auth_error": None, "auth_unavailable": False}
@@ -65,17 +77,22 @@ class JWTAuthMiddleware(BaseMiddleware):
         try:
             secret = find_secret(scope)
             if secret is not None:
-                scope["user"], scope["credential"] = await authenticate(secret, origin_of_scope(scope))
+                scope["user"], scope["credential"] = await authenticate(
+                    secret, origin_of_scope(scope), self._in_thread
+                )
         except TokenRefusedError as error:
             scope["auth_error"] = str(error)
         except AuthUnavailableError as error:
             scope["auth_unavailable"] = True
-            logger.warning("A token could not be checked, %s", error)
+            logger.warning("A token could not be checked. %s", error)
         return await super().__call__(scope, receive, send)
 
 
-async def authenticate(secret: Secret, origin: Origin) -> tuple[User, Credential]:
+async def authenticate(secret: Secret, origin: Origin, in_thread: InThread) -> tuple[User, Credential]:
     """Verify what somebody came with.
+
+    Args:
+        in_thread: runs what asks the database.
 
     Raises:
         TokenRefusedError: it is not good.
@@ -84,30 +101,36 @@ async def authenticate(secret: Secret, origin: Origin) -> tuple[User, Credential
     verifier = None if secret.is_ticket else verifier_of(secret.value)
     try:
         if secret.is_ticket:
-            found = await _in_thread(partial(use_ticket, secret.value, origin=origin))
+            found = await in_thread(partial(use_ticket, secret.value, origin=origin))
         elif verifier is None:
-            found = await _in_thread(partial(authenticate_access_token, secret.value))
+            found = await in_thread(partial(authenticate_access_token, secret.value))
         else:
             verify = partial(verify_external_token, verifier, secret.value)
             claims = await asyncio.get_running_loop().run_in_executor(_provider_threads, verify)
-            found = await _in_thread(partial(sign_in_external_user, claims))
-    except Error as error:
-        raise AuthUnavailableError(f"the database does not answer: {first_line(error)}") from error
+            found = await in_thread(partial(sign_in_external_user, claims))
     except ProviderUnavailableError as error:
-        raise AuthUnavailableError("the identity provider does not answer") from error
+        raise AuthUnavailableError("The identity provider does not answer") from error
     user, credential = found
     user.origin = origin
     return user, credential
 
 
-async def _in_thread(authenticate: Callable[[], tuple[User, Credential]]) -> tuple[User, Credential]:
-    found: tuple[User, Credential] = await database_sync_to_async(_and_forget_queries)(authenticate)
+async def in_django_thread(check: Check) -> tuple[User, Credential]:
+    """Run a check where Django runs synchronous code; it connects to the database each time.
+
+    Raises:
+        AuthUnavailableError: the database does not answer.
+    """
+    try:
+        found: tuple[User, Credential] = await database_sync_to_async(_and_forget_queries)(check)
+    except Error as error:
+        raise AuthUnavailableError(f"The database does not answer: {first_line(error)}") from error
     return found
 
 
-def _and_forget_queries(authenticate: Callable[[], tuple[User, Credential]]) -> tuple[User, Credential]:
+def _and_forget_queries(check: Check) -> tuple[User, Credential]:
     try:
-        return authenticate()
+        return check()
     finally:
         reset_queries()  # in development a connection remembers thousands; only HTTP forgets them by itself
 

@@ -16,7 +16,9 @@ from django.urls import path, re_path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 http = get_asgi_application()  # loads the apps, which everything below needs
 
-from accounts.middleware import JWTAuthMiddleware  # noqa: E402
+from accounts.middleware import Check, JWTAuthMiddleware  # noqa: E402
+from accounts.models import User  # noqa: E402
+from accounts.tokens import Credential  # noqa: E402
 from backend.origin import OriginCheck, refuse_handshake  # noqa: E402
 from backend.server import end_with_parent  # noqa: E402
 from collab.consumers import RoomConsumer  # noqa: E402
@@ -39,6 +41,11 @@ async def lifespan(
             return
 
 
+async def authenticate(check: Check) -> tuple[User, Credential]:
+    """Check credentials where the live engine has connections that stay open."""
+    return await get_engine().access.authenticate(check)
+
+
 websocket = URLRouter(
     [
         path("ws/<str:room>", RoomConsumer.as_asgi()),
@@ -49,7 +56,7 @@ websocket = URLRouter(
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": OriginCheck(JWTAuthMiddleware(websocket)),
+        "websocket": OriginCheck(JWTAuthMiddleware(websocket, in_thread=authenticate)),
         "lifespan": lifespan,
     }
 )

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from accounts.tokens import TokenRefusedError
+from accounts.middleware import AuthUnavailableError, Check
+from accounts.models import User
+from accounts.tokens import Credential, TokenRefusedError
 from collab import selectors
 from collab.engine.errors import ForbiddenError, UnauthenticatedError
 from collab.engine.ports import Grant
-from collab.threads import DatabaseThreads
+from collab.threads import DatabaseThreads, DatabaseUnavailableError
 
 READERS = 4
 
@@ -48,6 +50,13 @@ class DatabaseAccess:
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
         return await self._readers.run(selectors.current_epochs, keys)
+
+    async def authenticate(self, check: Check) -> tuple[User, Credential]:
+        """Run a check of a credential: see `accounts.middleware.InThread`."""
+        try:
+            return await self._readers.run(check)
+        except DatabaseUnavailableError as error:
+            raise AuthUnavailableError(str(error)) from error
 
     def close(self) -> None:
         """Close the threads; blocks until they are idle."""

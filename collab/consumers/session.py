@@ -24,7 +24,7 @@ from collab.engine.errors import ForbiddenError, MalformedError, Unauthenticated
 from collab.engine.logged import GONE
 from collab.engine.ports import Grant
 from collab.engine.room import LiveRoom
-from collab.live import LiveEngine
+from collab.live import LiveEngine, get_engine
 from collab.models import LiveConnection
 from collab.selectors import NOT_KICKED, Subject
 
@@ -74,11 +74,11 @@ async def verify(token: bytes, scope: Scope) -> tuple[User, Credential]:
         UnavailableError: nobody can say.
     """
     try:
-        return await authenticate(Secret(token), origin_of_scope(scope))
+        return await authenticate(Secret(token), origin_of_scope(scope), get_engine().access.authenticate)
     except TokenRefusedError as error:
         raise UnauthenticatedError(str(error)) from error
     except AuthUnavailableError as error:
-        logger.warning("A token could not be checked, %s", error)
+        logger.warning("A token could not be checked. %s", error)
         raise UnavailableError(AUTH_AWAY) from error
 
 

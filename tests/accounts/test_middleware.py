@@ -326,5 +326,5 @@ async def test_database_that_does_not_answer_is_told_apart_from_a_bad_token(
     assert scope["user"] == AnonymousUser()
     assert (scope["auth_error"], scope["auth_unavailable"]) == (None, True)
     assert caplog.messages == [
-        "A token could not be checked, the database does not answer: connection refused"
+        "A token could not be checked. The database does not answer: connection refused"
     ]
