@@ -18,7 +18,7 @@ from collab.protocol import (
     decode_message,
 )
 
-PAUSE_S = 0.1
+PAUSE_S = 0.15
 WAIT_S = 10.0
 _DENIED = b"\x02\x00"
 _UPDATE = b"\x00\x02"
@@ -27,21 +27,21 @@ _UPDATE = b"\x00\x02"
 class Typist:
     """Types `0 1 2 …`, each number an update of its own. Times are those of `time.monotonic`.
 
-    `typed_at`: when each number was sent. `acknowledged`: the last that was committed, -1 for none.
-    `denied_at`: when they were first told that they may not write. `closed_at`, `code`: the end of the
-    socket, if it was not their own.
+    `typed_at`: when each number was sent. `denied_at`: when they were first told that they may not write.
+    `closed_at`, `code`: the end of the socket, if it was not their own. `late_s`: the latest that this
+    process came to type, which tells how busy the machine is.
     """
 
     def __init__(self, socket: ClientConnection) -> None:
         self.typed_at: list[float] = []
-        self.acknowledged = -1
+        self.late_s = 0.0
         self.denied_at: float | None = None
         self.closed_at: float | None = None
         self.code: int | None = None
         self._socket = socket
         self._doc: pycrdt.Doc[Any] = pycrdt.Doc()
         self._text = self._doc.get("body", type=pycrdt.Text)
-        self._echoed: pycrdt.Doc[Any] = pycrdt.Doc()
+        self._echoes: list[bytes] = []
         self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -54,6 +54,14 @@ class Typist:
         await typist.wait_until(lambda: typist.acknowledged >= 0 or typist.is_told)
         assert not typist.is_told, f"{typist.code}, before anything was taken away"
         return typist
+
+    @property
+    def acknowledged(self) -> int:
+        """The last number that was committed, -1 for none."""
+        echoed: pycrdt.Doc[Any] = pycrdt.Doc()
+        for frame in self._echoes:
+            echoed.apply_update(decode_message(frame).update)  # type: ignore[union-attr]
+        return len(_numbers_in(echoed)) - 1
 
     @property
     def is_told(self) -> bool:
@@ -83,6 +91,7 @@ class Typist:
                 self.typed_at.append(time.monotonic())
                 await self._socket.send(create_update_message(update))
                 await asyncio.sleep(PAUSE_S)
+                self.late_s = max(self.late_s, time.monotonic() - self.typed_at[-1] - PAUSE_S)
 
     async def _listen(self) -> None:
         try:
@@ -91,8 +100,7 @@ class Typist:
                 if frame.startswith(_DENIED):
                     self.denied_at = self.denied_at or time.monotonic()
                 elif frame.startswith(_UPDATE):
-                    self._echoed.apply_update(decode_message(frame).update)  # type: ignore[union-attr]
-                    self.acknowledged = len(_numbers_in(self._echoed)) - 1
+                    self._echoes.append(frame)
                 self._moved.set()
         except ConnectionClosed:
             pass
