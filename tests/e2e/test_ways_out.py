@@ -496,9 +496,7 @@ def late_s(ways: list[Way]) -> float:
 def report(title: str, ways: list[Way]) -> str:
     took = sorted((way.took_s, way.name) for way in ways if way.outcome != STAYS)
     centiles = statistics.quantiles([seconds for seconds, _ in took], n=100, method="inclusive")
-    lines = [
-        f"{title}: {len(took)} ways out, p50 {centiles[49]:.3f} s, p99 {centiles[98]:.3f} s; the slowest:"
-    ]
+    lines = [f"{title}: {len(took)} ways out, p50 {centiles[49]:.3f} s, p99 {centiles[98]:.3f} s"]
     lines[0] += f" (a timer of this machine came up to {late_s(ways):.3f} s late); the slowest:"
     lines += [f"  {seconds:.3f} s  {name}" for seconds, name in took[-3:]]
     return "\n" + "\n".join(lines) + "\n"

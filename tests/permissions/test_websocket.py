@@ -53,7 +53,6 @@ COLUMNS = ["closed", "viewer", "editor", "trash", "other", "none"]
 class Row(NamedTuple):
     who: str
     rights: str
-    route: str = "ws/<str:room>"
 
 
 # fmt: off
@@ -100,12 +99,10 @@ TABLE = [
     Row("with_token_of_old_password",    "4401   4401   4401   4401  4401  4401"),
     Row("deactivated",                   "4401   4401   4401   4401  4401  4401"),
     Row("erased",                        "4401   4401   4401   4401  4401  4401"),
-    # Wherever no room is: refused before it is accepted, whoever it is.
-    Row("owner",                         "403    403    403    403   403   403", ""),
-    Row("without_token",                 "403    403    403    403   403   403", ""),
 ]
 # fmt: on
-ROOMS = [row for row in TABLE if row.route]
+#: A route that leads to rooms, and one that takes everything else.
+Y_WEBSOCKET, ELSEWHERE = "ws/<str:room>", ""
 #: Comes in with something that HTTP does not take, or that is used up by asking.
 ONLY_OVER_WEBSOCKET = {
     "with_ticket",
@@ -213,19 +210,18 @@ class World:
         credential = Credential(user.pk, time.time() + 60)
         return issue_ticket(user=user, credential=credential, room_id=room_id)
 
-    def socket(self, row: Row) -> WebsocketCommunicator:
-        """A socket of theirs that nobody has answered yet."""
-        token = self.tokens[row.who]
+    def socket(self, who: str, path: str = "ws") -> WebsocketCommunicator:
+        """A y-websocket of theirs that nobody has answered yet."""
+        token = self.tokens[who]
         options: dict[str, Any] = {}
-        query = self._queries.get(row.who, f"token={token}")
-        if row.who == "with_bearer_header":
+        query = self._queries.get(who, f"token={token}")
+        if who == "with_bearer_header":
             query, options["headers"] = "", [(b"authorization", f"Bearer {token}".encode())]
-        elif row.who == "with_subprotocol":
+        elif who == "with_subprotocol":
             query, options["subprotocols"] = "", ["yjs", token]
         elif not token:
             query = ""
-        path = row.route.replace("<str:room>", str(self.room_id)) or f"elsewhere/{self.room_id}"
-        return WebsocketCommunicator(asgi.application, f"{path}?{query}&echo=1", **options)
+        return WebsocketCommunicator(asgi.application, f"{path}/{self.room_id}?{query}&echo=1", **options)
 
 
 async def everything(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
@@ -239,12 +235,11 @@ async def everything(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
     return sent
 
 
-async def right_of(socket: WebsocketCommunicator, letter: str) -> str:
-    """What the table says of a socket, found out by use: it reads what is there, and writes a letter."""
-    is_open, code = await socket.connect()
-    if not is_open:
-        assert code == 1000
-        return "403"
+async def right_over_y_websocket(world: World, who: str) -> str:
+    """What the table says of somebody, found out by use: they read what is there, and write their name."""
+    socket = world.socket(who)
+    is_open, _ = await socket.connect()
+    assert is_open
     first = await socket.receive_output()
     if first["type"] == "websocket.send" and first["bytes"][:2] == b"\x02\x00":
         closed = await socket.receive_output()
@@ -255,7 +250,7 @@ async def right_of(socket: WebsocketCommunicator, letter: str) -> str:
         return str(closed["code"])
     client = YjsClient(socket)
     await client.synchronize()
-    update = await client.write(letter)
+    update = await client.write(f"<{who}>")
     while (frame := await socket.receive_bytes())[:2] != b"\x02\x00":
         if frame[:2] == b"\x00\x02" and frame.endswith(update):
             break
@@ -263,22 +258,22 @@ async def right_of(socket: WebsocketCommunicator, letter: str) -> str:
     return "read" if frame[0] == 2 else "write"
 
 
-async def over_websocket(world: World, rows: list[Row]) -> dict[str, str]:
-    return {row.who: await right_of(world.socket(row), f"<{row.who}>") for row in rows}
+#: How each route that leads to rooms is tried; a new one goes through the whole table.
+ROUTES = {Y_WEBSOCKET: right_over_y_websocket}
 
 
 async def text_for_newcomer(world: World) -> str:
-    newcomer = YjsClient(world.socket(Row("room_owner", "")))
+    newcomer = YjsClient(world.socket("room_owner"))
     await newcomer.communicator.connect()
     await newcomer.synchronize()
     await newcomer.communicator.disconnect()
     return str(newcomer.text)
 
 
-def over_http(world: World, row: Row) -> str:
+def right_over_http(world: World, who: str) -> str:
     """The same, as `abilities` say it to the bearer of the same token."""
     client = api_client()
-    if token := world.tokens[row.who]:
+    if token := world.tokens[who]:
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     response = client.get(f"/api/v1/rooms/{world.room_id}/")
     if response.status_code != 200:
@@ -288,31 +283,32 @@ def over_http(world: World, row: Row) -> str:
     return "write" if abilities["write"] else "read"
 
 
-def column_of(rows: list[Row], column: str) -> dict[str, str]:
-    return {row.who: row.rights.split()[COLUMNS.index(column)] for row in rows}
+def column_of(column: str) -> dict[str, str]:
+    return {row.who: row.rights.split()[COLUMNS.index(column)] for row in TABLE}
 
 
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("column", COLUMNS)
-async def test_socket_of_someone_gets_what_the_table_says_and_http_agrees(column: str) -> None:
+async def test_socket_of_someone_gets_what_the_table_says_and_http_agrees(column: str, route: str) -> None:
     world = await sync_to_async(World)(column)
-    for route in routes():
-        rows = [row for row in TABLE if row.route == route]
-        assert await over_websocket(world, rows) == column_of(rows, column), route
-    rows = [row for row in ROOMS if row.who not in ONLY_OVER_WEBSOCKET]
-    found = {row.who: await sync_to_async(over_http)(world, row) for row in rows}
-    assert found == column_of(rows, column), "abilities"
+    expected = column_of(column)
+    assert {row.who: await ROUTES[route](world, row.who) for row in TABLE} == expected
     if column in {"closed", "viewer", "editor"}:
-        writers = [who for who, right in column_of(ROOMS, column).items() if right == "write"]
+        writers = [who for who, right in expected.items() if right == "write"]
         assert await text_for_newcomer(world) == "".join(f"<{who}>" for who in writers)
+    over_http = {who: right for who, right in expected.items() if who not in ONLY_OVER_WEBSOCKET}
+    found = {who: await sync_to_async(right_over_http)(world, who) for who in over_http}
+    assert found == over_http, "abilities"
 
 
-def routes() -> set[str]:
-    """The routes of the one application."""
-    return {str(route.pattern) for route in asgi.websocket.routes}
+@pytest.mark.parametrize("who", ["room_owner", "without_token"])
+async def test_handshake_where_no_route_is_is_refused_before_it_is_accepted(who: str) -> None:
+    world = await sync_to_async(World)("closed")
+    assert await world.socket(who, "elsewhere").connect() == (False, 1000)
 
 
-def test_every_route_has_rows() -> None:
-    assert routes() == {row.route for row in TABLE}
+def test_every_route_goes_through_the_table() -> None:
+    assert {str(route.pattern) for route in asgi.websocket.routes} == {*ROUTES, ELSEWHERE}
 
 
 async def test_refusals_of_rooms_one_may_not_know_are_the_same_bytes_after_the_same_queries() -> None:
@@ -320,7 +316,7 @@ async def test_refusals_of_rooms_one_may_not_know_are_the_same_bytes_after_the_s
     for column in ("closed", "trash", "other", "none"):
         world = await sync_to_async(World)(column)
         with recorded_queries() as queries:
-            sent = await everything(world.socket(Row("stranger", "")))
+            sent = await everything(world.socket("stranger"))
         refusals[column] = (sent, queries)
     assert refusals["none"][0][1:] == [
         {"type": "websocket.send", "bytes": create_permission_denied_message(GONE)},
