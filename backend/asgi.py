@@ -1,6 +1,6 @@
 """The one application: HTTP, WebSocket and the life of the process.
 
-WebSocket ▶ origin check ▶ JWT middleware ▶ route ▶ RoomConsumer
+WebSocket ▶ origin check ▶ JWT middleware ▶ route ▶ RoomConsumer | HocuspocusConsumer
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from accounts.models import User  # noqa: E402
 from accounts.tokens import Credential  # noqa: E402
 from backend.origin import OriginCheck, refuse_handshake  # noqa: E402
 from backend.server import end_with_parent  # noqa: E402
-from collab.consumers import RoomConsumer  # noqa: E402
+from collab.consumers import HocuspocusConsumer, RoomConsumer  # noqa: E402
 from collab.live import get_engine, stop_engine  # noqa: E402
 
 
@@ -49,6 +49,7 @@ async def authenticate(check: Check) -> tuple[User, Credential]:
 websocket = URLRouter(
     [
         path("ws/<str:room>", RoomConsumer.as_asgi()),
+        path("collaboration", HocuspocusConsumer.as_asgi()),
         re_path("", refuse_handshake),  # type: ignore[arg-type]  # Channels routes to ASGI applications
     ]
 )

@@ -27,7 +27,7 @@ from collab.engine.peers import PeerReplication
 from collab.engine.ports import Grant
 from collab.engine.publisher import Publisher
 from collab.engine.registry import Registry
-from collab.relay import LayerRelay
+from collab.relay import STORED, UNSTORED, LayerRelay
 from collab.roster import Roster
 from collab.sandbox import Sandbox
 from collab.store import DatabaseLog
@@ -59,7 +59,7 @@ class LiveEngine:
         self.is_draining = False
         self._log = DatabaseLog()
         self._relay = LayerRelay(get_channel_layer(), self._access_changed)
-        stored, unstored = self._relay.in_namespace("stored"), self._relay.in_namespace("unstored")
+        stored, unstored = self._relay.in_namespace(STORED), self._relay.in_namespace(UNSTORED)
         self._publishers = Publisher(stored), Publisher(unstored)
         self._sandbox = Sandbox()
         self._logged = LoggedReplication(

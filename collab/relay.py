@@ -28,6 +28,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
 from accounts.signals import access_changed
+from collab.engine.errors import UnavailableError
+from collab.engine.hocuspocus import check_stateless
 from collab.engine.ports import (
     BroadcastFrame,
     CommittedRows,
@@ -37,10 +39,13 @@ from collab.engine.ports import (
     PresenceQuestion,
     Receiver,
     RelayMessage,
+    StatelessMessage,
 )
 
 logger = logging.getLogger("collab.relay")
 
+#: The rooms that the log keeps, and those that it does not.
+STORED, UNSTORED = "stored", "unstored"
 #: Every process is in this group; access changes concern rooms that the sender can't know of.
 ACCESS_GROUP = "collab.access"
 #: Subscriptions are renewed so often even where nothing seems to be wrong: groups expire.
@@ -51,7 +56,15 @@ PROBE_S = 1.0
 PATIENCE_S = 1.0
 _KINDS: dict[str, type[RelayMessage]] = {
     kind.__name__: kind
-    for kind in (CommittedRows, PeerUpdate, PeerQuestion, PresenceChanged, PresenceQuestion, BroadcastFrame)
+    for kind in (
+        CommittedRows,
+        PeerUpdate,
+        PeerQuestion,
+        PresenceChanged,
+        PresenceQuestion,
+        BroadcastFrame,
+        StatelessMessage,
+    )
 }
 _GROUP_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,98}")
 _HASHED = "hashed-"
@@ -101,10 +114,7 @@ class LayerRelay:
             await self._try(self._layer.group_discard, group, self._channel)
 
     async def send(self, group: str, message: RelayMessage) -> None:
-        fields = {**asdict(message), "type": "collab.message", "sender": self._process}
-        fields["kind"] = type(message).__name__
-        fields["group"] = group
-        await self._try(self._layer.group_send, group, fields)
+        await self._try(self._layer.group_send, group, _encode(message, group, self._process))
 
     async def run(self) -> None:
         """Receive what others send, for ever; a layer that fails is tried again."""
@@ -198,18 +208,24 @@ class NamespacedRelay:
     def reaches_others(self) -> bool:
         return self._relay.reaches_others
 
-    def _group(self, room: str) -> str:
-        digest = hashlib.sha256(room.encode("utf-8", "surrogatepass")).hexdigest()
-        return f"collab.{self._namespace}.{digest}"
-
     async def subscribe(self, room: str, receiver: Receiver) -> None:
-        await self._relay.add(self._group(room), receiver)
+        await self._relay.add(_group(self._namespace, room), receiver)
 
     async def unsubscribe(self, room: str) -> None:
-        await self._relay.discard(self._group(room))
+        await self._relay.discard(_group(self._namespace, room))
 
     async def publish(self, message: RelayMessage) -> None:
-        await self._relay.send(self._group(message.room), message)
+        await self._relay.send(_group(self._namespace, message.room), message)
+
+
+def _group(namespace: str, room: str) -> str:
+    digest = hashlib.sha256(room.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"collab.{namespace}.{digest}"
+
+
+def _encode(message: RelayMessage, group: str, sender: str) -> dict[str, Any]:
+    kind = type(message).__name__
+    return {**asdict(message), "type": "collab.message", "sender": sender, "kind": kind, "group": group}
 
 
 def _decode(message: dict[str, Any]) -> RelayMessage:
@@ -236,6 +252,28 @@ def publish_access_change(sender: type, object_ids: Collection[UUID], **kwargs: 
         async_to_sync(_send_within_patience)(get_channel_layer(), ACCESS_GROUP, message)
     except Exception as error:  # noqa: BLE001 - each layer has errors of its own
         logger.warning("News of an access change was lost, leases will find it out: %s", _words_of(error))
+
+
+def send_stateless(room_id: UUID, payload: str) -> None:
+    """From synchronous code: a Stateless message to every Hocuspocus client that has this room open.
+
+    Who has not, or reads too slowly, does not hear it.
+
+    Args:
+        payload: at most `MAX_STATELESS_BYTES` as UTF-8.
+
+    Raises:
+        MessageTooBigError: it is longer.
+        UnavailableError: the layer does not answer.
+    """
+    check_stateless(payload.encode())
+    room = str(room_id)
+    group = _group(STORED, room)
+    message = _encode(StatelessMessage(room, payload), group, sender="")
+    try:
+        async_to_sync(_send_within_patience)(get_channel_layer(), group, message)
+    except Exception as error:
+        raise UnavailableError(f"The channel layer does not answer: {_words_of(error)}") from error
 
 
 async def _send_within_patience(layer: BaseChannelLayer, group: str, message: dict[str, Any]) -> None:

@@ -82,6 +82,16 @@ async def verify(token: bytes, scope: Scope) -> tuple[User, Credential]:
         raise UnavailableError(AUTH_AWAY) from error
 
 
+def is_over(credential: Credential | None) -> bool:
+    """Whether it has ended by itself."""
+    return credential is not None and credential.expires_at <= time.time()
+
+
+def is_for(credential: Credential | None, room_name: str) -> bool:
+    """Whether it is not one for another room."""
+    return credential is None or credential.room_id in {None, UUID(room_name)}
+
+
 class RoomSession:
     """See the module. `authorize()` at the door, `begin()` when the connection is in, `end()` when it leaves.
 
@@ -122,8 +132,7 @@ class RoomSession:
             UnauthenticatedError: the credential is not good any more.
             UnavailableError: it can't be known.
         """
-        credential = self._subject.credential
-        if credential is not None and credential.room_id not in {None, UUID(self.room_name)}:
+        if not is_for(self._subject.credential, self.room_name):
             raise ForbiddenError(GONE)
         self._asked_at = self._engine.clock()
         self._grant = await self._engine.access.resolve(self._subject, self.room_name)

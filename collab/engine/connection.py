@@ -19,7 +19,7 @@ from uuid import UUID
 from collab.engine.awareness import Owner
 from collab.engine.errors import CollabError, LimitError
 from collab.engine.limits import Limits
-from collab.engine.meter import Meter
+from collab.engine.meter import MessageRate, Meter
 from collab.engine.protocol import create_permission_denied_message
 
 logger = logging.getLogger("collab.connection")
@@ -47,7 +47,7 @@ Clocks = dict[int, int]
 
 
 class Connection:
-    """A client in a live room.
+    """A client in a live room, which speaks y-websocket; `HocuspocusConnection` is another one.
 
     The outbox is drained by the task that runs `drain()`; everything else is called from the event
     loop and does not wait.
@@ -59,6 +59,9 @@ class Connection:
         wants_echo: send it every update, its own too, once that is saved and not before.
         clock: seconds, monotonic.
     """
+
+    #: Whether each question of the client is answered with one of ours, instead of one when it joins.
+    asks_in_turn = False
 
     def __init__(
         self,
@@ -95,8 +98,7 @@ class Connection:
         self._sending_since: float | None = None
         self._progress = 0
         self._last_sent_at = clock()
-        self._tokens = float(limits.message_burst)
-        self._counted_at = clock()
+        self._rate = MessageRate(limits.messages_per_s, limits.message_burst, clock)
         self._closed: asyncio.Event | None = None  # made when somebody waits for it
 
     def count_message(self) -> None:
@@ -105,15 +107,8 @@ class Connection:
         Raises:
             LimitError: it sends more than its rate and burst allow.
         """
-        now = self._clock()
-        self._tokens = min(
-            self._limits.message_burst,
-            self._tokens + (now - self._counted_at) * self._limits.messages_per_s,
-        )
-        self._counted_at = now
-        if self._tokens < 1:
+        if not self._rate.allows_one():
             raise LimitError(f"More than {self._limits.messages_per_s} messages a second.")
-        self._tokens -= 1
 
     async def pace(self) -> bool:
         """Wait as long as the connection has taken more than its share; whether it is still open then.
@@ -164,14 +159,44 @@ class Connection:
         self._queue.clear()
         self._queued_bytes = 0
 
-    def deny(self, reason: str) -> None:
-        """Tell the client that a write was not taken in."""
+    def ask(self, question: bytes, *, in_turn: bool = False) -> None:
+        """Send a SyncStep1; `in_turn` where the client has just sent one."""
+        self.send(question)
+
+    def send_foreign(self, frame: bytes) -> None:
+        """Send a message of an application's own."""
+        self.send(frame)
+
+    def send_stateless(self, message: bytes) -> None:
+        """Send a message that only Hocuspocus knows; nothing where the client does not."""
+
+    def allow_writing(self, *, is_allowed: bool) -> None:
+        """Take its updates in from now on, or refuse them."""
+        self.can_write = is_allowed
+
+    def changes_in(self, *, is_answer: bool) -> int:
+        """How many changes the client waits to be told of as saved, with the update that it has just sent.
+
+        Args:
+            is_answer: whether that was a SyncStep2.
+        """
+        return 0
+
+    def confirm(self, changes: int) -> None:
+        """Tell the client that so many changes are saved."""
+
+    def deny(self, reason: str, changes: int = 0) -> None:
+        """Tell the client that a write was not taken in, and with it `changes` that it counts."""
         self.send(create_permission_denied_message(reason))
 
-    def deny_writing(self, reason: str) -> None:
+    def deny_writing(self, reason: str, changes: int = 0) -> None:
         """Tell the client that it may not write, and whoever wants to know that it tried."""
-        self.deny(reason)
+        self.deny(reason, changes)
         self.on_write_denied()
+
+    def denial_message(self, reason: str) -> bytes:
+        """What the client is told before it is sent away."""
+        return create_permission_denied_message(reason)
 
     def close(self, error: CollabError, *, is_denial: bool = False) -> None:
         """End the connection: nothing that is queued is sent any more, only the reason and the close."""
@@ -183,7 +208,7 @@ class Connection:
         self._queue.clear()
         self._queued_bytes = 0
         self._known = None
-        self._ending = error, create_permission_denied_message(error.reason) if is_denial else None
+        self._ending = error, self.denial_message(error.reason) if is_denial else None
         self._work.set()
 
     def abort(self, error: CollabError) -> None:
@@ -236,10 +261,13 @@ class Connection:
         if known is None:  # it was closed meanwhile
             return
         with self.meter:
-            frames = self.catch_up(known)
+            frames = self._frames_to_catch_up(known)
         for frame in frames:
             if not self.is_closed:
                 await self._send(frame)
+
+    def _frames_to_catch_up(self, known: Clocks) -> list[bytes]:
+        return self.catch_up(known)
 
     async def _send(self, frame: bytes) -> None:
         self._sending_since = self._clock()

@@ -4,6 +4,7 @@ CollabError                       close code
 ├── MalformedError                4400   bytes that no conforming client sends
 ├── UnauthenticatedError          4401   no token, a bad one, or one that has expired
 ├── ForbiddenError                4403   no access, or not any more
+├── AuthTimeoutError              4408   nobody has said in time who it is
 ├── LimitError                    4429   too many connections or messages
 │   └── MessageTooBigError        1009
 ├── ResetError                    4205   too slow, or the server is draining: come back now
@@ -45,6 +46,12 @@ class ForbiddenError(CollabError):
     """The user has no access to the room, or lost it. Says nothing about whether the room exists."""
 
     close_code = 4403
+
+
+class AuthTimeoutError(CollabError):
+    """No usable token came in time."""
+
+    close_code = 4408
 
 
 class LimitError(CollabError):

@@ -21,6 +21,9 @@ class Limits:
     work_percent: int = 10
     max_awareness_bytes: int = 16 * 1024
     max_client_ids: int = 8
+    auth_timeout_s: int = 10
+    max_unauthenticated_bytes: int = 64 * 1024
+    max_unauthenticated_rooms: int = 16
     outbox_bytes: int = 8 * MIB
     access_lease_s: int = 15
     commit_interval_ms: int = 20

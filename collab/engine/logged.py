@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -169,7 +170,7 @@ class LoggedReplication:
         self._work.set()
 
     def when_saved(self, room: LiveRoom, call: Callable[[], None]) -> None:
-        for item in (*reversed(self._pending), *reversed(self._committing)):
+        for item in chain(reversed(self._pending), reversed(self._committing)):
             if item.room is room:
                 item.on_saved.append(call)
                 return

@@ -1,4 +1,4 @@
-"""How much of the event loop's time one connection may take; beyond that its work waits.
+"""How much one client may ask for: so many messages, and so much of the event loop's time.
 
 A rate of messages says little about what they cost: a few bytes may ask for all of a document, or move
 megabytes of it. So what is done for a connection is timed, whatever it is, and paid for from a bucket of
@@ -14,6 +14,35 @@ from collections.abc import Callable
 BURST_S = 1.0
 #: The longest wait; what is owed beyond is forgiven, so that a line is never silent for long.
 MAX_PAUSE_S = 5.0
+
+
+class MessageRate:
+    """A bucket of messages that fills again with time.
+
+    Args:
+        per_s: messages a second in the long run.
+        burst: at once, after a pause.
+        clock: seconds, monotonic.
+    """
+
+    __slots__ = ("_burst", "_clock", "_counted_at", "_left", "_per_s")
+
+    def __init__(self, per_s: int, burst: int, clock: Callable[[], float]) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._clock = clock
+        self._left = float(burst)
+        self._counted_at = clock()
+
+    def allows_one(self) -> bool:
+        """Count a message; tells whether it is within the rate."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._counted_at) * self._per_s)
+        self._counted_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class Meter:

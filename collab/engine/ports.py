@@ -94,13 +94,29 @@ class PresenceQuestion:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastFrame:
-    """A frame of the application, to be sent as it is to every connection of the room."""
+    """A frame of the application, for every connection of the room that speaks y-websocket, as it is."""
 
     room: str
     frame: bytes
 
 
-RelayMessage = CommittedRows | PeerUpdate | PeerQuestion | PresenceChanged | PresenceQuestion | BroadcastFrame
+@dataclass(frozen=True, slots=True)
+class StatelessMessage:
+    """A message of the application to every connection of the room that speaks Hocuspocus."""
+
+    room: str
+    payload: str
+
+
+RelayMessage = (
+    CommittedRows
+    | PeerUpdate
+    | PeerQuestion
+    | PresenceChanged
+    | PresenceQuestion
+    | BroadcastFrame
+    | StatelessMessage
+)
 Receiver = Callable[[RelayMessage], None]
 #: Queues a message for the other processes; may lose it.
 Publish = Callable[[RelayMessage], None]

@@ -25,7 +25,10 @@ SYNC_STEP_1, SYNC_STEP_2, SYNC_UPDATE = range(3)
 
 @dataclass(frozen=True, slots=True)
 class SyncStep1:
+    """`is_reply`: whether it answers a question, and must not be answered with another one."""
+
     state_vector: bytes
+    is_reply: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,13 @@ Message = SyncStep1 | SyncStep2 | Update | AwarenessMessage | QueryAwareness
 _SYNC_MESSAGES = (SyncStep1, SyncStep2, Update)
 
 
-def decode_message(frame: bytes) -> Message:
-    """Read one frame of a client.
+def decode_message(frame: bytes, pos: int = 0) -> Message:
+    """Read one frame of a client, from `pos` on.
 
     Raises:
         MalformedError: it is none of the messages a client may send, or goes on after its end.
     """
-    kind, pos = read_canonical_var_uint(frame, 0)
+    kind, pos = read_canonical_var_uint(frame, pos)
     message: Message
     if kind == SYNC:
         step, pos = read_canonical_var_uint(frame, pos)

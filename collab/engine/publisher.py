@@ -16,6 +16,7 @@ from collab.engine.ports import (
     PresenceQuestion,
     Relay,
     RelayMessage,
+    StatelessMessage,
 )
 
 logger = logging.getLogger("collab.relay")
@@ -86,5 +87,7 @@ def _size(message: RelayMessage) -> int:
             return len(message.awareness)
         case BroadcastFrame():
             return len(message.frame)
+        case StatelessMessage():
+            return len(message.payload.encode())
         case PresenceQuestion():
             return 0

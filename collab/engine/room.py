@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -31,8 +32,16 @@ from collab.engine.gate import (
     parse_update,
     parse_update_in_slices,
 )
+from collab.engine.hocuspocus import DocumentMessage, Stateless, create_stateless_message
 from collab.engine.limits import Limits
-from collab.engine.ports import BroadcastFrame, PresenceChanged, PresenceQuestion, Publish, RelayMessage
+from collab.engine.ports import (
+    BroadcastFrame,
+    PresenceChanged,
+    PresenceQuestion,
+    Publish,
+    RelayMessage,
+    StatelessMessage,
+)
 from collab.engine.presence import RoomPresence
 from collab.engine.protocol import (
     AwarenessMessage,
@@ -140,8 +149,12 @@ class LiveRoom:
         self.connections[connection.id] = connection
         connection.catch_up = self._catch_up
         connection.known_now = self._known_now
-        connection.send(create_sync_step_1_message(self.document.encoded_state_vector()))
+        if not connection.asks_in_turn:
+            connection.ask(self._question())
         self.presence.send_to(connection)
+
+    def _question(self) -> bytes:
+        return create_sync_step_1_message(self.document.encoded_state_vector())
 
     def _known_now(self) -> Clocks:
         return self.document.state_vector()  # of the document that is here then: it may be another one
@@ -153,9 +166,10 @@ class LiveRoom:
 
     def allow_writing(self, connection: Connection, *, is_allowed: bool) -> None:
         """Open or close a connection for writing; what was denied to it before is asked for again."""
-        if is_allowed and not connection.can_write:
-            connection.send(create_sync_step_1_message(self.document.encoded_state_vector()))
-        connection.can_write = is_allowed
+        could_write = connection.can_write
+        connection.allow_writing(is_allowed=is_allowed)
+        if is_allowed and not could_write:
+            connection.ask(self._question())
 
     def close_connection(
         self, connection: Connection, error: CollabError, *, is_denial: bool = False
@@ -180,10 +194,18 @@ class LiveRoom:
 
     # -- what clients send
 
-    async def receive(self, connection: Connection, frame: bytes) -> None:
+    async def receive(
+        self,
+        connection: Connection,
+        frame: bytes,
+        decode: Callable[[bytes], DocumentMessage] = decode_message,
+    ) -> None:
         """Handle one frame of a client; those of a closed connection have no effect.
 
         Cancelled while a long update is walked, it leaves nothing behind.
+
+        Args:
+            decode: reads the frame, as the client's protocol has it.
 
         Raises:
             CollabError: the connection must be closed with it.
@@ -196,11 +218,13 @@ class LiveRoom:
         if not await connection.pace():
             return
         with connection.meter:
-            message = decode_message(frame)
+            message = decode(frame)
         match message:
-            case SyncStep1(state_vector):
+            case SyncStep1(state_vector, is_reply):
                 known = await self._parse_state_vector(state_vector, connection.meter)
                 with connection.meter:
+                    if connection.asks_in_turn and not is_reply:
+                        connection.ask(self._question(), in_turn=True)
                     self._answer(connection, known)
             case SyncStep2(update):
                 await self._receive_update(connection, update, is_answer=True)
@@ -212,6 +236,8 @@ class LiveRoom:
             case QueryAwareness():
                 with connection.meter:
                     self.presence.send_to(connection)
+            case Stateless(payload):
+                await self._receive_stateless(connection, payload)
 
     async def _parse_state_vector(self, data: bytes, meter: Meter) -> Clocks:
         if len(data) <= SHORT_BYTES:
@@ -233,19 +259,34 @@ class LiveRoom:
         return self._answered[1]
 
     async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
+        changes = connection.changes_in(is_answer=is_answer)
+        on_saved = partial(connection.confirm, changes) if changes else None
         try:
             update = await self.parse(data, connection.meter)
-            while connection.confirmation is not None:  # it may be in doubt again when this goes on
-                await connection.confirmation.wait()
+            await _settled(connection)
             if connection.is_closed:
                 return
             with connection.meter:
                 if connection.can_write:
-                    self.take_in(update, connection)
+                    self.take_in(update, connection, on_saved)
                 elif not (is_answer and self.document.contains(update)):
-                    connection.deny_writing(READ_ONLY)
+                    connection.deny_writing(READ_ONLY, changes)
+                elif on_saved is not None:
+                    self._replication.when_saved(self, on_saved)
         except UpdateRefusedError as error:
-            connection.deny(str(error))
+            connection.deny(str(error), changes)
+
+    async def _receive_stateless(self, connection: Connection, payload: str) -> None:
+        """Pass an application's message on to the others, from those who may write."""
+        await _settled(connection)
+        if connection.is_closed:
+            return
+        with connection.meter:
+            if connection.can_write:
+                self.broadcast_stateless(payload, connection)
+                self._publish(StatelessMessage(self.name, payload))
+            else:
+                connection.on_write_denied()
 
     async def parse(self, data: bytes, meter: Meter | None = None) -> ParsedUpdate:
         """Pass an update through the gate, a long one in slices, each of them metered."""
@@ -255,8 +296,16 @@ class LiveRoom:
                 return parse_update(data, self._limits.max_structs_per_update)
         return await parse_update_in_slices(data, self._limits.max_structs_per_update, meter)
 
-    def take_in(self, update: ParsedUpdate, author: Connection | None = None) -> None:
+    def take_in(
+        self,
+        update: ParsedUpdate,
+        author: Connection | None = None,
+        on_saved: Callable[[], None] | None = None,
+    ) -> None:
         """Take in an update of a connection, or of the server itself, and pass it on.
+
+        Args:
+            on_saved: called when all of it is saved, also where it is not new.
 
         Raises:
             UpdateRefusedError: the document would be too big.
@@ -274,6 +323,8 @@ class LiveRoom:
         elif author is not None and author.wants_echo and update.parts:
             frame = create_update_message(update.data)
             self._replication.when_saved(self, lambda: author.send(frame, update.first_clocks))
+        if on_saved is not None:
+            self._replication.when_saved(self, on_saved)
 
     def absorb(self, update: ParsedUpdate) -> None:
         """Take in what the log or another process already has, and pass it on here."""
@@ -328,21 +379,25 @@ class LiveRoom:
                 connection.send(frame, first_clocks)
 
     def broadcast(self, frame: bytes) -> None:
-        """Send a frame as it is to every connection here."""
+        """Send a frame as it is to every connection here that speaks y-websocket."""
         for connection in self.connections.values():
-            connection.send(frame)
+            connection.send_foreign(frame)
 
     def broadcast_everywhere(self, frame: bytes) -> None:
-        """Send a frame as it is to every connection of the room, in all processes."""
+        """Send a frame as it is to every such connection of the room, in all processes."""
         self.broadcast(frame)
         self._publish(BroadcastFrame(self.name, frame))
 
+    def broadcast_stateless(self, payload: str, author: Connection | None = None) -> None:
+        """Send an application's message to every connection here that speaks Hocuspocus, but its author."""
+        message = create_stateless_message(payload)
+        for connection in self.connections.values():
+            if connection is not author:
+                connection.send_stateless(message)
+
     def _catch_up(self, known: Clocks) -> list[bytes]:
         """What brings a connection level whose queue was dropped, with any question that was in it."""
-        frames = [
-            create_sync_step_1_message(self.document.encoded_state_vector()),
-            self._answer_frame(known),
-        ]
+        frames = [self._question(), self._answer_frame(known)]
         presence = self.presence.frame()
         return frames if presence is None else [*frames, presence]
 
@@ -355,8 +410,16 @@ class LiveRoom:
                 self.presence.received(message)
             case BroadcastFrame():
                 self.broadcast(message.frame)
+            case StatelessMessage():
+                self.broadcast_stateless(message.payload)
             case _:
                 self._replication.received(self, message)
+
+
+async def _settled(connection: Connection) -> None:
+    """Return when it is known what the connection may do now."""
+    while connection.confirmation is not None:  # it may be in doubt again when this goes on
+        await connection.confirmation.wait()
 
 
 def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Clocks]:

@@ -90,9 +90,10 @@ class Client:
         can_write: bool = True,
         wants_echo: bool = False,
         is_reading: bool = True,
+        kind: type[Connection] = Connection,
     ) -> None:
         self.line = Line(is_reading=is_reading)
-        self.connection = Connection(
+        self.connection = kind(
             self.line,
             limits or Limits(),
             user_id=user_id,

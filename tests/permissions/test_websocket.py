@@ -29,10 +29,20 @@ from accounts.services.users import deactivate_user
 from accounts.tokens import Credential
 from backend import asgi
 from collab.engine.logged import GONE
-from collab.engine.protocol import create_permission_denied_message
+from collab.engine.protocol import create_permission_denied_message, create_sync_step_1_message
 from collab.models import Room, ShareLinkGrant
 from tests.collab.client import WebsocketCommunicator, YjsClient
 from tests.collab.conftest import engine, no_open_connection  # noqa: F401
+from tests.collab.hocuspocus import (
+    AUTHENTICATED,
+    READ_ONLY,
+    REFUSED,
+    SAVED,
+    HocuspocusDocument,
+    HocuspocusSocket,
+    denied_message,
+    token_message,
+)
 from tests.factories import (
     access_token,
     add_to_organization,
@@ -101,8 +111,8 @@ TABLE = [
     Row("erased",                        "4401   4401   4401   4401  4401  4401"),
 ]
 # fmt: on
-#: A route that leads to rooms, and one that takes everything else.
-Y_WEBSOCKET, ELSEWHERE = "ws/<str:room>", ""
+#: Routes that lead to rooms, and one that takes everything else.
+Y_WEBSOCKET, HOCUSPOCUS, ELSEWHERE = "ws/<str:room>", "collaboration", ""
 #: Comes in with something that HTTP does not take, or that is used up by asking.
 ONLY_OVER_WEBSOCKET = {
     "with_ticket",
@@ -223,6 +233,17 @@ class World:
             query = ""
         return WebsocketCommunicator(asgi.application, f"{path}/{self.room_id}?{query}&echo=1", **options)
 
+    def hocuspocus_document(self, who: str) -> tuple[HocuspocusDocument, str]:
+        """Their document on a socket that nobody has answered yet, and the token that they send for it."""
+        socket = self.socket(who)
+        socket.scope["path"] = f"/{HOCUSPOCUS}"
+        token = self.tokens[who]
+        if who in ONLY_OVER_WEBSOCKET:
+            token = ""
+        else:
+            socket.scope["query_string"] = b""
+        return HocuspocusDocument(HocuspocusSocket(socket), self.room_id), token
+
 
 async def everything(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
     """All that a socket is sent until it is closed."""
@@ -258,8 +279,30 @@ async def right_over_y_websocket(world: World, who: str) -> str:
     return "read" if frame[0] == 2 else "write"
 
 
+async def right_over_hocuspocus(world: World, who: str) -> str:
+    """The same of a document; the reason of a refusal stands for the code."""
+    document, token = world.hocuspocus_document(who)
+    is_open, _ = await document.socket.communicator.connect()
+    assert is_open
+    await document.send(token_message(token))
+    answer = await document.receive()
+    if not answer.startswith(b"\x02\x02"):
+        assert answer.startswith(b"\x02\x01")
+        assert await document.socket.is_quiet()
+        await document.socket.disconnect()
+        return "4403" if answer == denied_message(GONE) else "4401"
+    await document.send(create_sync_step_1_message(document.doc.get_state()))
+    await document.wait_for(SAVED)
+    await document.write(f"<{who}>")
+    while (status := await document.receive()) not in {SAVED, REFUSED}:
+        pass
+    await document.socket.disconnect()
+    assert answer == (AUTHENTICATED if status == SAVED else READ_ONLY)
+    return "write" if status == SAVED else "read"
+
+
 #: How each route that leads to rooms is tried; a new one goes through the whole table.
-ROUTES = {Y_WEBSOCKET: right_over_y_websocket}
+ROUTES = {Y_WEBSOCKET: right_over_y_websocket, HOCUSPOCUS: right_over_hocuspocus}
 
 
 async def text_for_newcomer(world: World) -> str:
@@ -322,6 +365,22 @@ async def test_refusals_of_rooms_one_may_not_know_are_the_same_bytes_after_the_s
         {"type": "websocket.send", "bytes": create_permission_denied_message(GONE)},
         {"type": "websocket.close", "code": 4403, "reason": GONE},
     ]
+    assert len(refusals["none"][1]) == 2, "one for the token, one for access"
+    assert all(refusal == refusals["none"] for refusal in refusals.values()), refusals
+
+
+async def test_documents_one_may_not_know_are_refused_with_the_same_bytes_after_the_same_queries() -> None:
+    refusals = {}
+    for column in ("closed", "trash", "other", "none"):
+        world = await sync_to_async(World)(column)
+        document, token = world.hocuspocus_document("stranger")
+        await document.socket.communicator.connect()
+        with recorded_queries() as queries:
+            await document.send(token_message(token))
+            refusals[column] = (await document.receive(), queries)
+        assert await document.socket.is_quiet()
+        await document.socket.disconnect()
+    assert refusals["none"][0] == denied_message(GONE)
     assert len(refusals["none"][1]) == 2, "one for the token, one for access"
     assert all(refusal == refusals["none"] for refusal in refusals.values()), refusals
 
