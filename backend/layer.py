@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Collection
 from typing import Any
 
 from channels_redis.core import RedisChannelLayer
@@ -28,6 +30,21 @@ class RedisLayer(RedisChannelLayer):
     def __init__(self, hosts: list[str], **options: Any) -> None:
         waits = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_timeout": SILENCE_S}
         super().__init__(hosts=[{"address": host, **waits} for host in hosts], **options)
+
+    async def channels_in(self, groups: Collection[str]) -> dict[str, list[str]]:
+        """The channels in each of these groups, in one round trip to each server."""
+        found: dict[str, list[str]] = {}
+        by_server: dict[int, list[str]] = {}
+        for group in groups:
+            by_server.setdefault(self.consistent_hash(group), []).append(group)
+        oldest = int(time.time()) - self.group_expiry
+        for index, some in by_server.items():
+            pipeline = self.connection(index).pipeline(transaction=False)
+            for group in some:
+                pipeline.zrangebyscore(self._group_key(group), oldest, "+inf")
+            for group, channels in zip(some, await pipeline.execute(), strict=True):
+                found[group] = [channel.decode() for channel in channels]
+        return found
 
     async def _clean_receive_backup(self, index: int, channel: str) -> None:
         """A message that was handled may come again if this fails; whoever hears it twice loses nothing."""

@@ -8,6 +8,7 @@ process sends itself a probe every second, and where it does not hear it, it sub
 the layer does not answer, nothing is published and nobody waits for it.
 
     {"type": "collab.message", "sender": process, "kind": class of the message, …its fields}
+    {"type": "collab.bundle", "messages": some of these, for one process}
     {"type": "collab.access", "object_ids": ids of the rows whose epoch moved}
     {"type": "collab.probe", "number": that of the probe}
 """
@@ -15,16 +16,18 @@ the layer does not answer, nothing is published and nobody waits for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid4
 
 from asgiref.sync import async_to_sync
+from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
 from accounts.signals import access_changed
@@ -113,8 +116,27 @@ class LayerRelay:
         if self._channel is not None:
             await self._try(self._layer.group_discard, group, self._channel)
 
-    async def send(self, group: str, message: RelayMessage) -> None:
-        await self._try(self._layer.group_send, group, _encode(message, group, self._process))
+    async def send(self, messages: Sequence[tuple[str, RelayMessage]]) -> None:
+        """Send each to its group; where the layer tells who is in a group, one bundle to each process."""
+        encoded = [(group, _encode(message, group, self._process)) for group, message in messages]
+        if hasattr(self._layer, "channels_in"):
+            await self._try(self._send_bundles, encoded)
+        else:
+            for group, message in encoded:
+                await self._try(self._layer.group_send, group, message)
+
+    async def _send_bundles(self, messages: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        channels_in = await self._layer.channels_in({group for group, _ in messages})
+        bundles: dict[str, list[dict[str, Any]]] = {}
+        for group, message in messages:
+            for channel in channels_in[group]:
+                if channel != self._channel:
+                    bundles.setdefault(channel, []).append(message)
+        await asyncio.gather(*(self._send_bundle(channel, bundle) for channel, bundle in bundles.items()))
+
+    async def _send_bundle(self, channel: str, messages: list[dict[str, Any]]) -> None:
+        with contextlib.suppress(ChannelFull):  # it is behind, and will see in the log what it has missed
+            await self._layer.send(channel, {"type": "collab.bundle", "messages": messages})
 
     async def run(self) -> None:
         """Receive what others send, for ever; a layer that fails is tried again."""
@@ -191,6 +213,9 @@ class LayerRelay:
                     self._on_access_change(UUID(object_id))
             elif message["type"] == "collab.probe":
                 self._heard_probe(message["number"])
+            elif message["type"] == "collab.bundle":
+                for bundled in message["messages"]:
+                    self._dispatch(bundled)
             elif message.get("sender") != self._process and message["group"] in self._receivers:
                 self._receivers[message["group"]](_decode(message))
         except Exception:
@@ -214,8 +239,8 @@ class NamespacedRelay:
     async def unsubscribe(self, room: str) -> None:
         await self._relay.discard(_group(self._namespace, room))
 
-    async def publish(self, message: RelayMessage) -> None:
-        await self._relay.send(_group(self._namespace, message.room), message)
+    async def publish(self, *messages: RelayMessage) -> None:
+        await self._relay.send([(_group(self._namespace, message.room), message) for message in messages])
 
 
 def _group(namespace: str, room: str) -> str:

@@ -82,7 +82,8 @@ class MemoryRelay:
     async def unsubscribe(self, room: str) -> None:
         self.receivers.pop(room, None)
 
-    async def publish(self, message: RelayMessage) -> None:
-        for relay in self._hub.relays:
-            if relay is not self and message.room in relay.receivers:
-                relay.receivers[message.room](message)
+    async def publish(self, *messages: RelayMessage) -> None:
+        for message in messages:
+            for relay in self._hub.relays:
+                if relay is not self and message.room in relay.receivers:
+                    relay.receivers[message.room](message)

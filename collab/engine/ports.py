@@ -134,8 +134,11 @@ class Relay(Protocol):
 
     async def unsubscribe(self, room: str) -> None: ...
 
-    async def publish(self, message: RelayMessage) -> None:
-        """Send to all other processes that subscribed to the room. Never raises for a lost message."""
+    async def publish(self, *messages: RelayMessage) -> None:
+        """Send each to all other processes that subscribed to its room; those of one room stay in order.
+
+        Never raises for a lost message.
+        """
 
 
 class Compactor(Protocol):

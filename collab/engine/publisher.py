@@ -24,8 +24,9 @@ logger = logging.getLogger("collab.relay")
 #: Messages that wait for the relay, and their bytes; beyond, the oldest are lost, which healing makes good.
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 64 * MIB
-#: Messages that are on their way at once; those of one room stay in order.
-BATCH = 32
+#: Messages that are sent together, and their bytes.
+BATCH = 500
+BATCH_BYTES = MIB
 
 
 class Publisher:
@@ -59,15 +60,12 @@ class Publisher:
                 await self._publish_batch()
 
     async def _publish_batch(self) -> None:
-        rooms: dict[str, list[RelayMessage]] = {}
-        for _ in range(min(BATCH, len(self._waiting))):
-            message = self._take()
-            rooms.setdefault(message.room, []).append(message)
-        await asyncio.gather(*(self._publish_in_order(messages) for messages in rooms.values()))
-
-    async def _publish_in_order(self, messages: list[RelayMessage]) -> None:
-        for message in messages:
-            await self._relay.publish(message)
+        messages: list[RelayMessage] = []
+        size = 0
+        while self._waiting and len(messages) < BATCH and size < BATCH_BYTES:
+            messages.append(self._take())
+            size += _size(messages[-1])
+        await self._relay.publish(*messages)
 
     async def drain(self) -> None:
         """Wait until the queue is empty."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -125,6 +126,50 @@ async def test_messages_of_a_room_keep_their_order(relays: tuple[Relay, Relay]) 
     for message in sent:
         await one.publish(message)
     assert [await heard.next() for _ in sent] == sent
+
+
+async def test_messages_of_many_rooms_sent_together_reach_those_who_have_them_in_order(
+    relays: tuple[Relay, Relay],
+) -> None:
+    one, two = relays
+    heard = {f"room {number}": Heard() for number in range(3)}
+    for room, ears in heard.items():
+        await two.subscribe(room, ears)
+    rooms = [*heard, "a room that nobody has"]
+    sent = [PeerUpdate(rooms[number % 4], bytes([number])) for number in range(40)]
+    await one.publish(*sent)
+    for room, ears in heard.items():
+        expected = [message for message in sent if message.room == room]
+        assert [await ears.next() for _ in expected] == expected
+
+
+async def test_messages_sent_together_cross_redis_as_one(redis: RedisServer) -> None:
+    layers = [RedisLayer([redis.url]) for _ in range(2)]
+    received: list[str] = []
+    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers]
+    receive = layers[1].receive
+
+    async def counting(channel: str) -> Any:
+        message = await receive(channel)
+        received.append(message["type"])
+        return message
+
+    layers[1].receive = counting
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    one, two = (relay.in_namespace("tests") for relay in relays)
+    await hears(one, two)
+    heard = Heard()
+    for number in range(20):
+        await two.subscribe(f"room {number}", heard)
+    received.clear()
+    await one.publish(*(PeerUpdate(f"room {number}", b"x") for number in range(20)))
+    for _ in range(20):
+        await heard.next()
+    assert received == ["collab.bundle"]
+    await end_tasks(tasks)
+    for layer in layers:
+        await layer.flush()
+        await layer.close_pools()
 
 
 async def test_message_of_another_room_is_not_heard(relays: tuple[Relay, Relay]) -> None:

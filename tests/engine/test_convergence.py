@@ -87,7 +87,7 @@ class LateRelay:
     async def unsubscribe(self, room: str) -> None:
         self.receivers.pop(room, None)
 
-    async def publish(self, message: RelayMessage) -> None:
+    async def publish(self, *messages: RelayMessage) -> None:
         """The registry publishes through the network itself."""
 
 

@@ -25,10 +25,10 @@ class GatedRelay:
     async def unsubscribe(self, room: str) -> None:
         """Nobody listens."""
 
-    async def publish(self, message: RelayMessage) -> None:
+    async def publish(self, *messages: RelayMessage) -> None:
         await self.gate.wait()
         await asyncio.sleep(0)
-        self.published.append(message)
+        self.published.extend(messages)
 
 
 async def test_publisher_of_many_messages_keeps_the_order_within_a_room() -> None:
