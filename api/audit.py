@@ -59,7 +59,7 @@ class AuditEntrySerializer(serializers.Serializer):
     )
     details = serializers.DictField()
     address = serializers.IPAddressField(allow_null=True, help_text="From where.")
-    user_agent = serializers.CharField()
+    user_agent = serializers.CharField(allow_blank=True)
     digest = serializers.CharField(help_text="SHA-256 of the entry and of the digest of the one before.")
 
 

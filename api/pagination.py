@@ -13,7 +13,7 @@ from typing import Any
 from django.core import signing
 from django.db.models import Model, Q, QuerySet
 from rest_framework import pagination
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
@@ -33,7 +33,7 @@ class CursorPagination(pagination.CursorPagination):
             raise TypeError("Pages are read from the database, not cut out of a list.")
         self._url = request.build_absolute_uri()
         self.ordering = getattr(view, "ordering", self.ordering)
-        size = self.get_page_size(request) or self.max_page_size
+        size = self.get_page_size(request)
         encoded = request.query_params.get(self.cursor_query_param)
         backwards, place = self._decode(encoded) if encoded else (False, None)
         rows = list(self._rows_after(queryset, place, backwards=backwards)[: size + 1])
@@ -48,6 +48,28 @@ class CursorPagination(pagination.CursorPagination):
 
     def get_previous_link(self) -> str | None:
         return self._link(self._rows[0], backwards=True) if self.has_previous else None
+
+    def get_page_size(self, request: Request) -> int:
+        """What is asked for, at most `max_page_size`.
+
+        Raises:
+            ValidationError: it is no positive number; the framework's own would take no notice.
+        """
+        given = request.query_params.get(self.page_size_query_param)
+        if given is None:
+            return self.page_size or self.max_page_size
+        if not given.isascii() or not given.isdigit() or not int(given[:20]):
+            message = "Expected a positive number."
+            raise ValidationError({self.page_size_query_param: [message]})
+        return min(int(given[:20]), self.max_page_size)
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["description"] = f"Results on a page; at most {self.max_page_size} are given."
+                parameter["schema"]["minimum"] = 1
+        return parameters
 
     def _rows_after(self, queryset: QuerySet, place: list[str] | None, *, backwards: bool) -> QuerySet:
         field = self.ordering.lstrip("-")

@@ -47,6 +47,16 @@ def describe_etags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+def describe_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of request bodies that fields which are not described are refused, see `api.serializers`."""
+    schemas = result["components"]["schemas"]
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                schemas[content["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
+    return result
+
+
 def describe_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add the error envelope as the answer of every operation that does not succeed."""
     result["components"]["schemas"]["Error"] = _ERROR

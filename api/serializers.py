@@ -1,6 +1,7 @@
 """What request bodies have in common: they are checked for form, never for right.
 
-Fields that a body does not have are refused: a misspelt one must not pass as absent.
+Fields that a body does not have are refused: a misspelt one must not pass as absent. A text is a string and
+nothing that could be written as one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ class BodySerializer(serializers.Serializer):
             writable = {name for name, field in self.fields.items() if not field.read_only}
             if unknown := sorted(str(name) for name in data if name not in writable):
                 raise serializers.ValidationError({name: ["Unknown field."] for name in unknown})
+            texts = [name for name, field in self.fields.items() if isinstance(field, serializers.CharField)]
+            if wrong := [name for name in texts if not isinstance(data.get(name), str | None)]:
+                raise serializers.ValidationError({name: ["Not a valid string."] for name in wrong})
         return super().to_internal_value(data)
 
 

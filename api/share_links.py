@@ -143,7 +143,9 @@ class ShareLinkViewSet(ApiViewSet):
 class RedemptionViewSet(ApiViewSet):
     serializer_class = RoomSerializer
 
-    @extend_schema(operation_id="share_links_redeem", request=RedemptionSerializer)
+    @extend_schema(
+        operation_id="share_links_redeem", request=RedemptionSerializer, responses={200: RoomSerializer}
+    )
     def create(self, request: Request) -> Response:
         """Take what a link gives; it is the caller's as long as the link lives."""
         room_id = share_links.redeem_share_link(actor=self.caller, **self.body(RedemptionSerializer))

@@ -163,6 +163,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_PATCH": False,
+    "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_NAME_OVERRIDES": {
         "OrganizationRole": "accounts.models.OrganizationRole",
         "SharedRole": "collab.models.SHARED_ROLES",
@@ -170,6 +171,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.schema.describe_bodies",
         "api.schema.describe_errors",
         "api.schema.describe_etags",
     ],

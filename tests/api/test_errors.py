@@ -43,6 +43,12 @@ def test_body_that_is_not_an_object_is_400(body: bytes, api, errors) -> None:
     assert list(errors.fields(post_raw(api, body))) == ["non_field_errors"]
 
 
+@pytest.mark.parametrize("name", [0, True, 1.5, [], {}])
+def test_text_that_is_no_string_is_400(name: object, api, errors) -> None:
+    response = api.post(ROOMS, {"organization": str(uuid4()), "name": name})
+    assert errors.fields(response) == {"name": ["Not a valid string."]}
+
+
 def test_body_that_is_empty_is_400_and_names_what_is_missing(api, errors) -> None:
     assert set(errors.fields(post_raw(api, b""))) == {"organization", "name"}
 

@@ -58,6 +58,17 @@ def test_page_size_is_bounded(api, organization) -> None:
     assert len(api.get(f"{ROOMS}?page_size=100000").json()["results"]) == 200
 
 
+@pytest.mark.parametrize("size", ["0", "-1", "null", "1.5", "", "٣"])
+def test_page_size_that_is_no_positive_number_is_400(size: str, api, errors) -> None:
+    assert list(errors.fields(api.get(ROOMS, {"page_size": size}))) == ["page_size"]
+
+
+@pytest.mark.parametrize("size", ["1", "00001"])
+def test_page_size_is_taken_as_a_number(size: str, api, organization) -> None:
+    make_many(organization, 2)
+    assert len(api.get(ROOMS, {"page_size": size}).json()["results"]) == 1
+
+
 @pytest.mark.parametrize("ordering", ["name", "-name", "created_at", "-created_at"])
 def test_pages_forth_and_back_are_the_whole_list(ordering: str, api, organization) -> None:
     for name in ("b", "a", "b", "c", "b", "a", "b"):

@@ -42,6 +42,12 @@ def test_schema_describes_the_error_envelope_at_every_operation(schema) -> None:
             assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
 
 
+def test_schema_says_that_fields_it_does_not_describe_and_empty_names_are_refused(schema) -> None:
+    body = schema["components"]["schemas"]["OrganizationBody"]
+    assert body["additionalProperties"] is False
+    assert body["properties"]["name"]["minLength"] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
