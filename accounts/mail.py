@@ -6,10 +6,25 @@ import logging
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
+from django.core.mail.backends.console import EmailBackend as ConsoleEmailBackend
 from django.template.loader import render_to_string
 
 logger = logging.getLogger("accounts.mail")
+
+
+class ConsoleBackend(ConsoleEmailBackend):
+    """For development: prints what a person would read, without the HTML part."""
+
+    def write_message(self, message: EmailMessage) -> None:
+        lines = [
+            f"To: {', '.join(message.recipients())}",
+            f"Subject: {message.subject}",
+            "",
+            str(message.body),
+        ]
+        self.stream.write("\n".join(lines) + "-" * 79 + "\n")
+
 
 MAX_SUBJECT = 150
 

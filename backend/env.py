@@ -175,7 +175,8 @@ def _database_url(value: str) -> None:
 def _email(env: Env, *, debug: bool) -> Mapping[str, object]:
     url = env.str("EMAIL_URL", "console:" if debug else "dummy:", validate=_email_url)
     try:
-        return dict(dj_email_url.parse(url or ""))
+        found = dict(dj_email_url.parse(url or ""))
+        return found | ({"EMAIL_BACKEND": "accounts.mail.ConsoleBackend"} if url == "console:" else {})
     except (ValueError, KeyError):
         return {}
 

@@ -134,6 +134,15 @@ def test_answer_goes_to_whoever_asked(status: str, says: str) -> None:
     assert says in sent.body
 
 
+def test_development_prints_what_a_person_would_read(settings, capsys) -> None:
+    settings.EMAIL_BACKEND = "accounts.mail.ConsoleBackend"
+    access_request_answered.send(AccessRequest, access_request=make_request(status="declined"))
+    printed = capsys.readouterr().out
+    assert "To: cleo@example.com\nSubject: No access to “Plan”\n" in printed
+    assert "was declined" in printed
+    assert "<" not in printed
+
+
 def test_mail_server_that_does_not_answer_is_logged_and_fails_nothing(settings, caplog) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
