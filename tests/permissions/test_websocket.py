@@ -10,7 +10,7 @@ A cell is what the socket gets: `read`, `write` (and read), or the code that it 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -354,35 +354,40 @@ def test_every_route_goes_through_the_table() -> None:
     assert {str(route.pattern) for route in asgi.websocket.routes} == {*ROUTES, ELSEWHERE}
 
 
-async def test_refusals_of_rooms_one_may_not_know_are_the_same_bytes_after_the_same_queries() -> None:
-    refusals = {}
-    for column in ("closed", "trash", "other", "none"):
-        world = await sync_to_async(World)(column)
-        with recorded_queries() as queries:
-            sent = await everything(world.socket("stranger"))
-        refusals[column] = (sent, queries)
-    assert refusals["none"][0][1:] == [
+async def refusal_over_y_websocket(world: World) -> list[Any]:
+    return await everything(world.socket("stranger"))
+
+
+async def refusal_over_hocuspocus(world: World) -> list[Any]:
+    document, token = world.hocuspocus_document("stranger")
+    await document.socket.communicator.connect()
+    await document.send(token_message(token))
+    answers = [await document.receive(), await document.socket.is_quiet()]
+    await document.socket.disconnect()
+    return answers
+
+
+REFUSALS = {
+    refusal_over_y_websocket: [
+        {"type": "websocket.accept", "subprotocol": None},
         {"type": "websocket.send", "bytes": create_permission_denied_message(GONE)},
         {"type": "websocket.close", "code": 4403, "reason": GONE},
-    ]
-    assert len(refusals["none"][1]) == 2, "one for the token, one for access"
-    assert all(refusal == refusals["none"] for refusal in refusals.values()), refusals
+    ],
+    refusal_over_hocuspocus: [denied_message(GONE), True],
+}
 
 
-async def test_documents_one_may_not_know_are_refused_with_the_same_bytes_after_the_same_queries() -> None:
-    refusals = {}
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_refusals_of_rooms_one_may_not_know_are_the_same_bytes_after_the_same_queries(
+    refusal: Callable[[World], Awaitable[list[Any]]],
+) -> None:
+    statements = {}
     for column in ("closed", "trash", "other", "none"):
         world = await sync_to_async(World)(column)
-        document, token = world.hocuspocus_document("stranger")
-        await document.socket.communicator.connect()
-        with recorded_queries() as queries:
-            await document.send(token_message(token))
-            refusals[column] = (await document.receive(), queries)
-        assert await document.socket.is_quiet()
-        await document.socket.disconnect()
-    assert refusals["none"][0] == denied_message(GONE)
-    assert len(refusals["none"][1]) == 2, "one for the token, one for access"
-    assert all(refusal == refusals["none"] for refusal in refusals.values()), refusals
+        with recorded_queries() as statements[column]:
+            assert await refusal(world) == REFUSALS[refusal], column
+    assert len(statements["none"]) == 2, "one for the token, one for access"
+    assert all(found == statements["none"] for found in statements.values()), statements
 
 
 @contextmanager
