@@ -32,6 +32,8 @@ _NO_METER: Meter = nullcontext()
 #: a long run is found without reading all of it.
 MAX_RUN = 512
 MAX_RUN_BYTES = 16 * 1024
+#: Structs that a client of an update counts for in its limit: so much more does it cost to hold.
+CLIENT_STRUCTS = 10
 #: Updates up to this size are walked at once, longer ones in slices.
 SHORT_BYTES = 4096
 
@@ -94,10 +96,11 @@ async def parse_update_in_slices(
     Args:
         meter: is entered for each slice.
     """
-    return await _finish_in_slices(_walk_update(data, max_structs), meter)
+    return await finish_in_slices(_walk_update(data, max_structs), meter)
 
 
-async def _finish_in_slices(walk: Generator[None, None, T], meter: Meter) -> T:
+async def finish_in_slices(walk: Generator[None, None, T], meter: Meter = _NO_METER) -> T:
+    """Drive a walk to its end, letting the event loop go on at each of its pauses."""
     while True:
         try:
             with meter:
@@ -122,7 +125,7 @@ async def parse_state_vector_in_slices(
     data: bytes, max_clients: int | None = None, meter: Meter = _NO_METER
 ) -> dict[int, int]:
     """As `parse_state_vector`, letting the event loop go on now and then."""
-    return await _finish_in_slices(_walk_state_vector(data, max_clients), meter)
+    return await finish_in_slices(_walk_state_vector(data, max_clients), meter)
 
 
 def _walk_state_vector(data: bytes, max_clients: int | None) -> Generator[None, None, dict[int, int]]:
@@ -149,6 +152,7 @@ def _walk_update(data: bytes, max_structs: int | None) -> Generator[None, None, 
     count, pos = read_var_uint(data, 0)
     if count * 4 > len(data) - pos:
         raise MalformedError(f"An update of {count} clients is longer than its message.")
+    _check_clients(count, max_structs)
     pause = pos + SLICE  # by bytes: one struct may hold thousands of values
     for _ in range(count):
         pos = yield from _walk_client(data, pos, parsed, max_structs)
@@ -224,6 +228,7 @@ def _walk_deletes(
     count, pos = read_var_uint(data, pos)
     if count * 2 > len(data) - pos:
         raise MalformedError(f"A delete set of {count} clients is longer than its message.")
+    _check_clients(count, max_structs)
     pause = pos + SLICE
     for _ in range(count):
         client, pos = read_var_uint(data, pos)
@@ -245,6 +250,11 @@ def _walk_deletes(
             pause = pos + SLICE
             yield
     return pos
+
+
+def _check_clients(count: int, max_structs: int | None) -> None:
+    if max_structs is not None and count * CLIENT_STRUCTS > max(max_structs, CLIENT_STRUCTS):
+        raise UpdateRefusedError(f"The update has more than {max_structs // CLIENT_STRUCTS} clients.")
 
 
 def _check_end(data: bytes, pos: int) -> None:

@@ -20,7 +20,7 @@ from uuid import UUID
 from collab.engine.compaction import Compaction, Snapshot, catch_up
 from collab.engine.document import Document
 from collab.engine.errors import ForbiddenError, MalformedError, UnavailableError
-from collab.engine.gate import parse_update, parse_update_in_slices
+from collab.engine.gate import parse_update
 from collab.engine.limits import MIB, Limits
 from collab.engine.ports import CommittedRows, Compactor, Log, NewRow, Publish, RelayMessage
 from collab.engine.room import LiveRoom
@@ -290,7 +290,7 @@ class LoggedReplication:
             raise ForbiddenError(GONE)
         try:
             for data in part.updates:
-                room.absorb(await parse_update_in_slices(data))
+                await room.absorb_in_slices(data)
         except MalformedError as error:  # not the client's fault, so not told as one
             raise UnavailableError(f"The log of the room is damaged: {error}") from error
         position.rows += part.rows

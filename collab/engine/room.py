@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
 from uuid import UUID
@@ -27,6 +27,7 @@ from collab.engine.gate import (
     SHORT_BYTES,
     Meter,
     ParsedUpdate,
+    finish_in_slices,
     parse_state_vector,
     parse_state_vector_in_slices,
     parse_update,
@@ -34,6 +35,7 @@ from collab.engine.gate import (
 )
 from collab.engine.hocuspocus import DocumentMessage, Stateless, create_stateless_message
 from collab.engine.limits import Limits
+from collab.engine.plans import Plan
 from collab.engine.ports import (
     BroadcastFrame,
     PresenceChanged,
@@ -59,6 +61,9 @@ logger = logging.getLogger("collab.room")
 
 #: Structs and deleted ranges in updates that go out as one; beyond, joining costs more than it saves.
 MAX_JOINED_PARTS = 2_000
+
+#: How often a plan is brought up to date; then the rest is done without a pause.
+MAX_RENEWALS = 20
 
 READ_ONLY = "You may read this room, but not change it."
 
@@ -263,18 +268,29 @@ class LiveRoom:
         on_saved = partial(connection.confirm, changes) if changes else None
         try:
             update = await self.parse(data, connection.meter)
-            await _settled(connection)
-            if connection.is_closed:
-                return
-            with connection.meter:
-                if connection.can_write:
-                    self.take_in(update, connection, on_saved)
-                elif not (is_answer and self.document.contains(update)):
-                    connection.deny_writing(READ_ONLY, changes)
-                elif on_saved is not None:
-                    self._replication.when_saved(self, on_saved)
+            with self._planning(update) as plan:
+                if plan is not None:
+                    await _carry_on(plan, connection.meter)
+                while connection.confirmation is not None:
+                    await _settled(connection)
+                    if plan is not None:
+                        await _carry_on(plan, connection.meter)
+                if connection.is_closed:
+                    return
+                with connection.meter:
+                    if connection.can_write:
+                        self.take_in(update, connection, on_saved, plan)
+                    elif not (is_answer and self.document.contains(update, plan)):
+                        connection.deny_writing(READ_ONLY, changes)
+                    elif on_saved is not None:
+                        self._replication.when_saved(self, on_saved)
         except UpdateRefusedError as error:
             connection.deny(str(error), changes)
+
+    def _planning(self, update: ParsedUpdate) -> AbstractContextManager[Plan | None]:
+        if len(update.data) <= SHORT_BYTES:
+            return nullcontext()
+        return self.document.planning(update)
 
     async def _receive_stateless(self, connection: Connection, payload: str) -> None:
         """Pass an application's message on to the others, from those who may write."""
@@ -301,11 +317,13 @@ class LiveRoom:
         update: ParsedUpdate,
         author: Connection | None = None,
         on_saved: Callable[[], None] | None = None,
+        plan: Plan | None = None,
     ) -> None:
         """Take in an update of a connection, or of the server itself, and pass it on.
 
         Args:
             on_saved: called when all of it is saved, also where it is not new.
+            plan: of a long update, see `Document.planning`.
 
         Raises:
             UpdateRefusedError: the document would be too big.
@@ -313,9 +331,9 @@ class LiveRoom:
         """
         self._replication.check_accepting()
         too_big = self.document.size_bytes + len(update.data) > self._limits.max_document_bytes
-        if too_big and not self.document.contains(update):
+        if too_big and not self.document.contains(update, plan):
             raise UpdateRefusedError(f"The document has reached {self._limits.max_document_bytes} bytes.")
-        if self.document.take_in(update):
+        if self.document.take_in(update, plan):
             self._answered = None
             self._tell(update, author)
             author_id = author.user_id if author is not None else None
@@ -326,9 +344,21 @@ class LiveRoom:
         if on_saved is not None:
             self._replication.when_saved(self, on_saved)
 
-    def absorb(self, update: ParsedUpdate) -> None:
+    async def absorb_in_slices(self, data: bytes) -> None:
+        """As `absorb`, for an update of any length, letting the event loop go on meanwhile.
+
+        Raises:
+            MalformedError: it is no update.
+        """
+        update = await parse_update_in_slices(data)
+        with self._planning(update) as plan:
+            if plan is not None:
+                await _carry_on(plan, nullcontext())
+            self.absorb(update, plan)
+
+    def absorb(self, update: ParsedUpdate, plan: Plan | None = None) -> None:
         """Take in what the log or another process already has, and pass it on here."""
-        if self.document.take_in(update):
+        if self.document.take_in(update, plan):
             self._answered = None
             self._tell(update, None)
             self._echo(update)
@@ -414,6 +444,15 @@ class LiveRoom:
                 self.broadcast_stateless(message.payload)
             case _:
                 self._replication.received(self, message)
+
+
+async def _carry_on(plan: Plan, meter: Meter) -> None:
+    """Bring a plan up to date in slices. It may be left behind by others who never stop."""
+    await finish_in_slices(plan.work(), meter)
+    for _ in range(MAX_RENEWALS):
+        if not plan.changed:
+            return
+        await finish_in_slices(plan.work(), meter)
 
 
 async def _settled(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collab.engine import document as document_module
+from collab.engine import sections as sections_module
 from collab.engine import structs as structs_module
 from collab.engine.document import EMPTY_UPDATE, Document, join_encoded_updates, join_updates
 from collab.engine.gate import parse_state_vector, parse_update
@@ -34,13 +35,13 @@ from tests.engine.yjs import Reading, Session, read_documents
 def structs_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The positions of all structs that the document reads."""
     positions: list[int] = []
-    read = document_module.read_struct
+    read = sections_module.read_struct
 
     def count(data: bytes, pos: int) -> Iterator[None]:
         positions.append(pos)
         return read(data, pos)
 
-    monkeypatch.setattr(document_module, "read_struct", count)
+    monkeypatch.setattr(sections_module, "read_struct", count)
     return positions
 
 
