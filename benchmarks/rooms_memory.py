@@ -214,7 +214,13 @@ def main() -> int:
         prog="python -m benchmarks.rooms_memory", description=__doc__.split("\n")[0]
     )
     parser.add_argument("--rooms", type=int, default=10_000, help="rooms after the warm-up (default: 10000)")
-    parser.add_argument("--warm-up", type=int, default=500, help="rooms before the first line (default: 500)")
+    parser.add_argument(
+        "--warm-up",
+        type=int,
+        default=3_000,
+        help="rooms before the first line: as many as are open at once later, 10 s after they were left "
+        "(default: 3000)",
+    )
     parser.add_argument("--step", type=int, default=2_500, help="rooms between two lines (default: 2500)")
     parser.add_argument("--clients", type=int, default=10, help="clients at a time (default: 10)")
     parser.add_argument("--limit", type=float, default=10.0, help="growth that is too much, %% (default: 10)")
