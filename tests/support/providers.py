@@ -121,3 +121,7 @@ class Provider:
     async def wait_awareness(self, client: int, state: Json, timeout_s: float = WAIT_S) -> None:
         """Wait until the presence of this client id is `state` here; None: gone."""
         await self._call("waitAwareness", client=client, state=state, timeout_s=timeout_s)
+
+    async def wait_awareness_field(self, client: int, field: str, value: Json) -> None:
+        """Wait until this field of the presence of a client id has this value here."""
+        await self._call("waitAwarenessField", client=client, field=field, value=value)

@@ -77,6 +77,11 @@ class Server:
         """What a `WebsocketProvider` is given; the room's id follows."""
         return f"ws://127.0.0.1:{self.port}/ws"
 
+    @property
+    def collaboration_url(self) -> str:
+        """What a `HocuspocusProvider` is given."""
+        return f"ws://127.0.0.1:{self.port}/collaboration"
+
     def start(self) -> None:
         """Start it and wait until it is healthy."""
         command = [sys.executable, "manage.py", "serve", "--host", "127.0.0.1", "--port", str(self.port)]

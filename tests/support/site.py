@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.api import PASSWORD, Person
+from tests.support.hocuspocus import HocuspocusProvider
 from tests.support.node import Node
 from tests.support.providers import Provider
 from tests.support.server import Server
@@ -72,6 +73,23 @@ class Site:
         """A y-websocket client that is synced."""
         provider = await self.open(person, room, process=process, **params)
         await provider.wait_synced()
+        return provider
+
+    async def open_document(
+        self, person: Person, room: str, *, process: int = 0, **options: Any
+    ) -> HocuspocusProvider:
+        """A Hocuspocus client, whatever becomes of it; `options` as of `HocuspocusProvider.open_document`."""
+        url = self.server(process).collaboration_url
+        return await HocuspocusProvider.open_document(
+            self.node, url, room, **{"token": person.access, **options}
+        )
+
+    async def join_document(
+        self, person: Person, room: str, *, process: int = 0, **options: Any
+    ) -> HocuspocusProvider:
+        """A Hocuspocus client that is synced, with nothing that is not saved."""
+        provider = await self.open_document(person, room, process=process, **options)
+        await provider.wait_saved()
         return provider
 
     async def open_raw(

@@ -1,4 +1,4 @@
-// Real y-websocket providers, each with a document of its own, watched from outside.
+// Real providers, each with a document of its own, watched from outside: y-websocket here, Hocuspocus beside it.
 
 import * as decoding from 'lib0/decoding'
 import WebSocket from 'ws'
@@ -6,6 +6,7 @@ import { readAuthMessage } from 'y-protocols/auth'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { edit, fromHex, isWaitingForMore, read, toHex, waitEqual } from './documents.mjs'
+import { openHocuspocus } from './hocuspocus.mjs'
 import { Journal, poke, until } from './waiting.mjs'
 
 const MESSAGE_AUTH = 2
@@ -110,6 +111,34 @@ export const providerCommands = {
     return { client: doc.clientID }
   },
 
+  /** A `HocuspocusProvider`; those with the same `socket` share one. */
+  openHocuspocus ({ name, ...options }) {
+    if (providers.has(name)) throw new Error(`provider ${name} is open already`)
+    const client = openHocuspocus({ ...options, recordingSocket })
+    providers.set(name, client)
+    return { client: client.doc.clientID }
+  },
+
+  setToken ({ name, token }) {
+    get(name).token = token
+  },
+
+  /** As an application does that has a newer token, or when the server asks for it. */
+  sendToken: ({ name }) => get(name).provider.provider.sendToken(),
+  sendStateless: ({ name, payload }) => get(name).provider.provider.sendStateless(payload),
+  scope: ({ name }) => get(name).provider.provider.authorizedScope ?? null,
+  detach: ({ name }) => get(name).provider.provider.detach(),
+  attach: ({ name }) => get(name).provider.provider.attach(),
+
+  async waitSaved ({ name, timeoutMs }) {
+    const { provider } = get(name).provider
+    await until(
+      () => provider.isSynced && provider.unsyncedChanges === 0,
+      timeoutMs,
+      () => `${provider.unsyncedChanges} changes are not saved`
+    )
+  },
+
   destroy ({ name }) {
     const client = get(name)
     client.provider.awareness.destroy()
@@ -191,6 +220,13 @@ export const providerCommands = {
 
   setAwareness: ({ name, state }) => get(name).provider.awareness.setLocalState(state),
   awareness: ({ name }) => Object.fromEntries(get(name).provider.awareness.getStates()),
+  /** One field of a state, whatever else the server adds to it. */
+  async waitAwarenessField ({ name, client, field, value, timeoutMs }) {
+    const { awareness } = get(name).provider
+    const seen = () => JSON.stringify(awareness.getStates().get(client)?.[field] ?? null)
+    await until(() => seen() === JSON.stringify(value), timeoutMs, () => `${field} of client ${client} is ${seen()}`)
+  },
+
   async waitAwareness ({ name, client, state, timeoutMs }) {
     const { awareness } = get(name).provider
     const wanted = JSON.stringify(state)
