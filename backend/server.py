@@ -52,6 +52,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
         abort(code, reason)   close without waiting: whoever waits in `send` gets an `OSError`
         progress()            grows whenever the client has taken another part
+        send(head, body)      one binary message of both, without a copy of a long body
     """
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -63,7 +64,11 @@ class ClosingSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            line: dict[object, object] = {"abort": self.abort, "progress": lambda: self.parts_sent}
+            line: dict[object, object] = {
+                "abort": self.abort,
+                "progress": lambda: self.parts_sent,
+                "send": self.send_behind,
+            }
             self.scope["extensions"]["gatehouse.line"] = line
 
     # -- sending
@@ -80,7 +85,15 @@ class ClosingSocket(WebSocketsSansIOProtocol):
                 await super().send(message)
                 self.parts_sent += 1
 
-    async def send_parts(self, data: bytes) -> None:
+    async def send_behind(self, head: bytes, body: bytes) -> None:
+        """Send a message that begins with `head` and goes on with `body`, which others are sent too."""
+        if len(body) <= PART_BYTES:
+            await self.send({"type": "websocket.send", "bytes": head + body})
+            return
+        async with self.sending:
+            await self.send_parts(body, head)
+
+    async def send_parts(self, data: bytes, head: bytes = b"") -> None:
         """Send a long message as WebSocket fragments: what the client does not take is not copied."""
         view = memoryview(data)
         for start in range(0, len(data), PART_BYTES):
@@ -91,7 +104,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
             if start:
                 self.conn.send_continuation(view[start:stop], fin=stop >= len(data))
             else:
-                self.conn.send_binary(view[:stop], fin=False)
+                self.conn.send_binary(head + view[:stop], fin=False)
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.parts_sent += 1
             await asyncio.sleep(0)

@@ -280,7 +280,7 @@ class _DocumentTransport(SocketTransport):
         self._prefix = write_var_bytes(document.address)
 
     async def send(self, frame: bytes) -> None:
-        await super().send(self._prefix + frame)
+        await self.send_behind(self._prefix, frame)
 
     async def close(self, code: int, reason: str) -> None:
         await self._document.closed(code, reason)

@@ -15,6 +15,13 @@ class SocketTransport:
     async def send(self, frame: bytes) -> None:
         await self._consumer.base_send({"type": "websocket.send", "bytes": frame})
 
+    async def send_behind(self, head: bytes, body: bytes) -> None:
+        """Send one frame of both; where the line can, without a copy of a long body."""
+        if self._line is None:
+            await self._consumer.base_send({"type": "websocket.send", "bytes": head + body})
+        else:
+            await self._line["send"](head, body)
+
     async def close(self, code: int, reason: str) -> None:
         await self._consumer.close(code=code, reason=reason)
 

@@ -223,6 +223,24 @@ async def test_messages_of_any_length_arrive_whole_and_in_order(peers: MakePeer)
     assert peer.closed == (4000, "")
 
 
+async def test_message_behind_a_head_arrives_as_one_and_in_order(peers: MakePeer) -> None:
+    sizes = [0, 65_536, 65_537, 5 * MIB, 2]
+
+    async def act(scope: Any, send: Any) -> None:
+        send_behind = scope["extensions"]["gatehouse.line"]["send"]
+        await asyncio.gather(
+            *(send_behind(b"head", bytes((number,)) * size) for number, size in enumerate(sizes)),
+            send(binary(MIB, 9)),
+        )
+        await send({"type": "websocket.close", "code": 4000})
+
+    async with serving(Recorder(act)) as (_, port):
+        peer = await peers(port)
+        await peer.read()
+    expected = [b"head" + bytes((number,)) * size for number, size in enumerate(sizes)]
+    assert peer.messages == [*expected, bytes((9,)) * MIB]
+
+
 @pytest.mark.usefixtures("quick_goodbye")
 async def test_client_that_does_not_read_leaves_little_in_the_write_buffer(peers: MakePeer) -> None:
     async def act(scope: Any, send: Any) -> None:
