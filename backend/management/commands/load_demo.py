@@ -26,5 +26,6 @@ class Command(BaseCommand):
             f"Open      http://{host}:{port}/api/docs/   the REST API, to try out\n"
             f"          http://{host}:{port}/admin/      the tables, as {PEOPLE[0].email}\n"
             f"Connect   ws://{host}:{port}/ws/{room.pk}?token=…   “{LAUNCH_NOTES}”\n"
+            f"          ws://{host}:{port}/collaboration   Hocuspocus, with {room.pk} as the name\n"
             "The README has the lines that get a token, share the room and open an editor.\n"
         )
