@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -35,6 +36,9 @@ WRITE_BUFFER_BYTES = 64 * 1024
 PART_BYTES = 64 * 1024
 #: Parts in which a client may send one message.
 MAX_PARTS = 65_536
+
+#: Collections of the middle generation before one of all objects; Python's default is 10.
+FULL_COLLECTION_AFTER = 200
 
 DRAINING = "The server is going down; come back at once."
 
@@ -188,6 +192,19 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         super().on_task_complete(task)
         if self in self.connections:
             self.loop.call_later(LINGER_S, self.transport.abort)
+
+
+def shorten_collections() -> None:
+    """Keep Python's collector of cycles from stopping the event loop for long.
+
+    What is there at the start stays, and need not be looked at again. All of the rest is looked at after many
+    more objects than Python waits for: an update of 100,000 parts makes more of them than that, none of them
+    in a cycle. Young objects are looked at as before.
+    """
+    gc.collect()
+    gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, FULL_COLLECTION_AFTER)
 
 
 def end_with_parent() -> None:

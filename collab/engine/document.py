@@ -16,13 +16,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from collab.engine.encoding import write_var_uint
-from collab.engine.gate import MAX_RUN_BYTES, ParsedUpdate, Run, parse_update
+from collab.engine.gate import ParsedUpdate, Run, parse_update
 from collab.engine.plans import Plan
 from collab.engine.ranges import MANY, RangeSet, growth
+from collab.engine.readings import Pieces, Reading, sections_after, write_ranges, write_sections
 from collab.engine.sections import Section, lay, overlap, start_of
-from collab.engine.structs import SKIP, finish
+from collab.engine.structs import finish
 
 EMPTY_UPDATE = b"\x00\x00"
+#: From this size on a document is encoded in slices for those who ask.
+LONG_BYTES = 128 * 1024
 _NOTHING_DELETED = RangeSet()
 
 
@@ -36,6 +39,8 @@ class Document:
         self._encoded_deletes: bytes | None = None
         self._differences: dict[bytes, bytes] = {}
         self._known: dict[int, int] = {}  # what `state_vector` says
+        self._entries: dict[int, bytes] = {}  # of `_known`, encoded, if anybody asked for it …
+        self._unwritten: set[int] = set()  # … but these
         self._watchers: list[set[int]] = []  # each is told which clients are written to
         self.size_bytes = 0
         self.is_reencodable = True
@@ -79,6 +84,8 @@ class Document:
             self._encoded = None
             self._differences.clear()
             self.is_reencodable = self.is_reencodable and update.is_reencodable
+            if self._entries:
+                self._unwritten.update(self._known.keys() & update.runs.keys())
             for changed in self._watchers:
                 changed.update(update.runs, update.deletes)
         return is_new
@@ -102,11 +109,8 @@ class Document:
     def planning(self, update: ParsedUpdate) -> Iterator[Plan]:
         """A plan to take the update in, which is told of changes as long as the context is open."""
         plan = Plan(update, self._clients, self._deletes)
-        self._watchers.append(plan.changed)
-        try:
+        with self._watching(plan.changed):
             yield plan
-        finally:
-            self._watchers = [changed for changed in self._watchers if changed is not plan.changed]
 
     def _is_up_to_date(self, plan: Plan) -> bool:
         return not plan.changed and any(changed is plan.changed for changed in self._watchers)
@@ -156,7 +160,18 @@ class Document:
         return self._known.copy()
 
     def encoded_state_vector(self) -> bytes:
-        return encode_state_vector(self.state_vector())
+        return encode_state_vector(self._known)
+
+    def question(self) -> bytes:
+        """The state vector in an order that costs least; its clients are encoded once, not each time."""
+        if len(self._known) < MANY:
+            return self.encoded_state_vector()
+        if not self._entries:
+            self._unwritten.update(self._known)
+        for client in self._unwritten:
+            self._entries[client] = write_entry(client, self._known[client])
+        self._unwritten.clear()
+        return write_var_uint(len(self._entries)) + b"".join(self._entries.values())
 
     def encode(self) -> bytes:
         """The whole document as one update; kept until something new comes."""
@@ -173,40 +188,63 @@ class Document:
         if not known:
             return self.encode()
         key = encode_state_vector(known)
-        if key not in self._differences:
-            if len(self._differences) >= 8:
-                self._differences.clear()
-            self._differences[key] = self._encode(dict(self._after(known)))
-        return self._differences[key]
+        return self._differences.get(key) or self._keep(key, self._encode(dict(self._after(known))))
 
     def _after(self, known: dict[int, int]) -> Iterator[tuple[int, list[Section]]]:
         for client, sections in self._clients.items():
             clock = known.get(client, 0)
-            if clock >= sections[-1].end:
-                continue
-            wanted = [section for section in sections if section.end > clock]
-            if wanted[0].start < clock:
-                wanted[0] = wanted[0].after(client, clock, exactly=False)
-            yield client, wanted
+            if clock < sections[-1].end:
+                yield client, sections_after(client, sections, clock)
 
     def _encode(self, clients: dict[int, list[Section]]) -> bytes:
-        out = bytearray(write_var_uint(len(clients)))
-        pieces = [out]
+        pieces: Pieces = [write_var_uint(len(clients))]
         for client in sorted(clients, reverse=True):  # as Yjs writes them
-            sections = clients[client]
-            structs = sum(section.count for section in sections) + len(sections) - 1
-            out += write_var_uint(structs) + write_var_uint(client) + write_var_uint(sections[0].start)
-            clock = sections[0].start
-            for section in sections:
-                if section.start > clock:
-                    out += bytes((SKIP,)) + write_var_uint(section.start - clock)
-                if len(section.data) < MAX_RUN_BYTES:
-                    out += section.data
-                else:  # copied once, into the whole
-                    out = bytearray()
-                    pieces += [section.data, out]
-                clock = section.end
+            finish(write_sections(client, clients[client], pieces))
         return b"".join([*pieces, self.encoded_deletes()])
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it takes long to encode, beside the time to copy its bytes."""
+        return self.size_bytes > LONG_BYTES
+
+    @contextmanager
+    def reading(self, known: dict[int, int]) -> Iterator[Reading]:
+        """A reading of what is not `known`, which is told of changes as long as the context is open."""
+        reading = Reading(self._clients, self._deletes, known, lambda: self._encoded_deletes)
+        with self._watching(reading.changed):
+            yield reading
+
+    def read(self, reading: Reading, known: dict[int, int]) -> bytes:
+        """As `difference`, from a reading, which saves most of the work."""
+        while reading.changed:
+            finish(reading.work())
+        self._encoded_deletes = reading.deletes()
+        update = reading.update(self._encoded_deletes)
+        if not known:
+            self._encoded = update
+        elif len(known) < MANY:
+            self._keep(encode_state_vector(known), update)
+        return update
+
+    def find_difference(self, known: dict[int, int]) -> bytes | None:
+        """The difference if it was encoded already."""
+        if not known:
+            return self._encoded
+        return self._differences.get(encode_state_vector(known)) if len(known) < MANY else None
+
+    def _keep(self, key: bytes, difference: bytes) -> bytes:
+        if len(self._differences) >= 8:
+            self._differences.clear()
+        self._differences[key] = difference
+        return difference
+
+    @contextmanager
+    def _watching(self, changed: set[int]) -> Iterator[None]:
+        self._watchers.append(changed)
+        try:
+            yield
+        finally:
+            self._watchers = [other for other in self._watchers if other is not changed]
 
     def encoded_deletes(self) -> bytes:
         """The delete set as it stands at the end of an update; kept until something more is deleted."""
@@ -215,20 +253,22 @@ class Document:
         return self._encoded_deletes
 
     def _encode_deletes(self) -> bytes:
-        out = bytearray(write_var_uint(len(self._deletes)))
+        pieces: Pieces = [write_var_uint(len(self._deletes))]
         for client in sorted(self._deletes, reverse=True):
-            ranges = self._deletes[client]
-            out += write_var_uint(client) + write_var_uint(len(ranges))
-            for start, end in ranges:
-                out += write_var_uint(start) + write_var_uint(end - start)
-        return bytes(out)
+            finish(write_ranges(client, self._deletes[client], pieces))
+        return b"".join(pieces)
 
 
 def encode_state_vector(clocks: dict[int, int]) -> bytes:
     out = bytearray(write_var_uint(len(clocks)))
     for client in sorted(clocks, reverse=True):
-        out += write_var_uint(client) + write_var_uint(clocks[client])
+        out += write_entry(client, clocks[client])
     return bytes(out)
+
+
+def write_entry(client: int, clock: int) -> bytes:
+    """A client of a state vector."""
+    return write_var_uint(client) + write_var_uint(clock)
 
 
 def join_updates(updates: Iterable[ParsedUpdate]) -> bytes:

@@ -177,7 +177,7 @@ def _walk_client(
     runs = parsed.runs[client] = []
     run_pos, run_clock, run_count = pos, clock, 0
     places: Places = []
-    run_places: Places = []
+    run_places: Sequence[tuple[int, int]] = ()
     pause = pos + SLICE
     for _ in range(structs):
         if pos >= size:
@@ -185,7 +185,7 @@ def _walk_client(
         if run_count == MAX_RUN or pos - run_pos >= MAX_RUN_BYTES or data[pos] & 31 == SKIP:
             if run_count:
                 runs.append(Run(run_clock, clock, run_count, data[run_pos:pos], run_places))
-                run_places = []
+                run_places = ()
             if data[pos] & 31 == SKIP:
                 clock, pos = _read_skip(data, pos, clock)
                 run_pos, run_clock, run_count = pos, clock, 0

@@ -35,6 +35,10 @@ class RangeSet:
         index = bisect_right(self._starts, start) - 1
         return index >= 0 and end <= self._ends[index]
 
+    def cut(self, first: int, stop: int) -> list[tuple[int, int]]:
+        """The ranges from the `first` up to the one at `stop`."""
+        return list(zip(self._starts[first:stop], self._ends[first:stop], strict=True))
+
     def add_all(self, ranges: Sequence[tuple[int, int]]) -> bool:
         """Add ranges in any order; tell whether any of it was new."""
         new = [item for item in ranges if not self.covers(*item)]

@@ -56,6 +56,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
+from collab.engine.readings import Reading
 
 logger = logging.getLogger("collab.room")
 
@@ -135,6 +136,7 @@ class LiveRoom:
         self._limits = limits
         self._news: list[tuple[ParsedUpdate, Connection | None]] = []
         self._flush_is_due = False
+        self._is_reading = asyncio.Lock()
         self._answered: tuple[bytes, bytes] | None = None  # an update, and the message that brings it
 
     # -- connections
@@ -159,7 +161,7 @@ class LiveRoom:
         self.presence.send_to(connection)
 
     def _question(self) -> bytes:
-        return create_sync_step_1_message(self.document.encoded_state_vector())
+        return create_sync_step_1_message(self.document.question())
 
     def _known_now(self) -> Clocks:
         return self.document.state_vector()  # of the document that is here then: it may be another one
@@ -227,10 +229,10 @@ class LiveRoom:
         match message:
             case SyncStep1(state_vector, is_reply):
                 known = await self._parse_state_vector(state_vector, connection.meter)
-                with connection.meter:
-                    if connection.asks_in_turn and not is_reply:
+                if connection.asks_in_turn and not is_reply:
+                    with connection.meter:
                         connection.ask(self._question(), in_turn=True)
-                    self._answer(connection, known)
+                await self._answer(connection, known)
             case SyncStep2(update):
                 await self._receive_update(connection, update, is_answer=True)
             case Update(update):
@@ -249,16 +251,32 @@ class LiveRoom:
             return parse_state_vector(data)
         return await parse_state_vector_in_slices(data, self._limits.max_structs_per_update, meter)
 
-    def _answer(self, connection: Connection, known: Clocks) -> None:
+    async def _answer(self, connection: Connection, known: Clocks) -> None:
+        if not self.document.is_long:
+            with connection.meter:
+                self._send_difference(connection, known)
+            return
+        async with self._is_reading:  # who waits may find that it was encoded for somebody else
+            document = self.document
+            if connection.is_behind or document.find_difference(known) is not None:
+                with connection.meter:
+                    self._send_difference(connection, known)
+                return
+            with document.reading(known) as reading:
+                await _carry_on(reading, connection.meter)
+                with connection.meter:
+                    update = document.read(reading, known)
+                    connection.send(self._frame(update), reading.first_clocks)
+
+    def _send_difference(self, connection: Connection, known: Clocks) -> None:
         first_clocks = {client: known.get(client, 0) for client in self.document.state_vector()}
         if connection.is_behind:  # it gets one difference, however often it asks
             connection.owe(first_clocks)
         else:
-            connection.send(self._answer_frame(known), first_clocks)
+            connection.send(self._frame(self.document.difference(known)), first_clocks)
 
-    def _answer_frame(self, known: Clocks) -> bytes:
+    def _frame(self, update: bytes) -> bytes:
         """The difference as a message; one for all who ask for the same, which may be the whole document."""
-        update = self.document.difference(known)
         if self._answered is None or self._answered[0] is not update:
             self._answered = update, create_sync_step_2_message(update)
         return self._answered[1]
@@ -427,7 +445,7 @@ class LiveRoom:
 
     def _catch_up(self, known: Clocks) -> list[bytes]:
         """What brings a connection level whose queue was dropped, with any question that was in it."""
-        frames = [self._question(), self._answer_frame(known)]
+        frames = [self._question(), self._frame(self.document.difference(known))]
         presence = self.presence.frame()
         return frames if presence is None else [*frames, presence]
 
@@ -446,8 +464,8 @@ class LiveRoom:
                 self._replication.received(self, message)
 
 
-async def _carry_on(plan: Plan, meter: Meter) -> None:
-    """Bring a plan up to date in slices. It may be left behind by others who never stop."""
+async def _carry_on(plan: Plan | Reading, meter: Meter) -> None:
+    """Bring it up to date in slices. It may be left behind by others who never stop."""
     await finish_in_slices(plan.work(), meter)
     for _ in range(MAX_RENEWALS):
         if not plan.changed:

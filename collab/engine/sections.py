@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Section:
     end: int
     count: int
     data: bytearray
-    marks: list[tuple[int, int, int]] = field(default_factory=list)
+    marks: list[tuple[int, int, int]] | None = None  # no list for each of many short sections
     places: dict[int, Sequence[tuple[int, int]]] | None = None
 
     @classmethod
@@ -50,8 +50,8 @@ class Section:
         return len(self.data) + SECTION_BYTES
 
     def copy(self) -> Section:
-        places = self.places and dict(self.places)
-        return Section(self.start, self.end, self.count, bytearray(self.data), list(self.marks), places)
+        marks = self.marks and self.marks.copy()
+        return Section(self.start, self.end, self.count, bytearray(self.data), marks, self.places)
 
     def append(self, other: Section | Run) -> None:
         """Lay what begins where this ends behind it."""
@@ -59,23 +59,30 @@ class Section:
         _, marked_size, marked_count = self.marks[-1] if self.marks else (0, 0, 0)
         is_far = count - marked_count >= MAX_RUN or size - marked_size >= MAX_RUN_BYTES
         if is_far or len(other.data) >= MAX_RUN_BYTES:
-            self.marks.append((other.start, size, count))
-        if isinstance(other, Section):
-            self.marks += [(clock, size + pos, count + index) for clock, pos, index in other.marks]
+            self._mark([(other.start, size, count)])
+        if isinstance(other, Section) and other.marks:
+            self._mark([(clock, size + pos, count + index) for clock, pos, index in other.marks])
         if other.places:
             self.places = (self.places or {}) | (_places_of(other) or {})
         self.data += other.data
         self.count += other.count
         self.end = other.end
 
+    def _mark(self, marks: list[tuple[int, int, int]]) -> None:
+        if self.marks is None:
+            self.marks = marks
+        else:
+            self.marks += marks
+
     def after(self, client: int, clock: int, *, exactly: bool = True) -> Section:
         """The part from `clock` on, which lies inside the section; may cut a struct in two.
 
         Unless `exactly`, a struct that is long to cut stays whole: who receives it cuts it itself.
         """
-        place = bisect_right(self.marks, clock, key=_clock)
-        start, base, index = self.marks[place - 1] if place else (self.start, 0, 0)
-        marks = self.marks[place:]
+        marks = self.marks or []
+        place = bisect_right(marks, clock, key=_clock)
+        start, base, index = marks[place - 1] if place else (self.start, 0, 0)
+        marks = marks[place:]
         stop_clock, stop, next_index = marks[0] if marks else (self.end, len(self.data), self.count)
         is_one = next_index - index == 1
         if start == clock or (not exactly and is_one and stop - base >= MAX_RUN_BYTES):

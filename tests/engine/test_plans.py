@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collab.engine import document as document_module
 from collab.engine import plans as plans_module
 from collab.engine import ranges as ranges_module
+from collab.engine import readings as readings_module
 from collab.engine import sections as sections_module
 from collab.engine.document import Document
 from collab.engine.errors import UpdateRefusedError
-from collab.engine.gate import CLIENT_STRUCTS, parse_update
+from collab.engine.gate import CLIENT_STRUCTS, parse_state_vector, parse_update
 from collab.engine.limits import Limits
 from collab.engine.protocol import create_update_message
 from collab.engine.room import LiveRoom
@@ -49,9 +51,10 @@ def _short_slices() -> Iterator[None]:
         yield
 
 
-@given(
-    st.lists(updates(), max_size=4), updates(), st.lists(updates(), max_size=4), st.lists(st.integers(0, 6))
-)
+FEW = st.lists(updates(), max_size=4)
+
+
+@given(FEW, updates(), FEW, st.lists(st.integers(0, 6), max_size=6))
 def test_take_in_by_a_plan_while_others_write_is_as_without_one(
     before: list[bytes], planned: bytes, others: list[bytes], pauses: list[int]
 ) -> None:
@@ -115,3 +118,32 @@ def test_parse_update_of_more_clients_than_allowed_is_refused(data: bytes) -> No
     assert parse_update(data, 11 * CLIENT_STRUCTS)
     with pytest.raises(UpdateRefusedError, match="clients"):
         parse_update(data, 10 * CLIENT_STRUCTS)
+
+
+@given(FEW, FEW, st.dictionaries(st.integers(1, 3), st.integers(0, 30)), st.booleans())
+def test_difference_read_in_slices_while_others_write_is_what_the_document_is_then(
+    before: list[bytes], others: list[bytes], known: dict[int, int], is_first: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readings_module, "STEPS", 1)
+        document = document_of(*before)
+        if is_first:
+            document.encoded_deletes()
+        with document.reading(known) as reading:
+            for _ in reading.work():
+                if others:
+                    document.take_in(parse_update(others.pop()))
+            found = document.read(reading, known)
+        right = document_of(document.encode())
+        assert found == right.difference(known)
+        assert document.encode() == right.encode()
+
+
+@given(st.lists(updates(), min_size=1, max_size=4))
+def test_question_after_any_updates_is_the_state_vector(written: list[bytes]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document_module, "MANY", 1)
+        document = Document()
+        for data in written:
+            document.take_in(parse_update(data))
+            assert parse_state_vector(document.question()) == document.state_vector()
