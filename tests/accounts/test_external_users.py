@@ -131,7 +131,7 @@ async def test_provider_that_does_not_answer_leaves_open_who_is_on_a_socket(
     scope = await scope_after(f"token={provider.token()}")
     assert scope["user"] == AnonymousUser()
     assert (scope["auth_error"], scope["auth_unavailable"]) == (None, True)
-    assert "the identity provider does not answer" in caplog.text
+    assert "The identity provider does not answer" in caplog.text
 
 
 async def test_bad_token_on_a_socket_is_refused(provider: IdentityProvider) -> None:

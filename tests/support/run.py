@@ -1,7 +1,8 @@
 """Every test, on every database: `make test`.
 
-1. All tests on SQLite, with the in-process channel layer where a test does not start Redis itself.
-2. The tests that talk to the database once more, on a PostgreSQL started for it.
+1. All tests but those end to end on SQLite, with the in-process channel layer where a test does not start
+   Redis itself; beside it, and shown behind it, those that talk to the database on a PostgreSQL of their own.
+2. End to end: real servers and clients.
 
 The last lines repeat how each run ended and name each group of tests that could not run.
 """
@@ -10,15 +11,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 from tests.support.missing import COULD_NOT_RUN, MissingError, is_everything_required
 from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASE_TESTS = ("tests/accounts", "tests/api", "tests/permissions", "tests/collab")
+E2E = "tests/e2e"
 NO_TESTS_COLLECTED = 5
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 CLOSING_LINE = re.compile(r"(\d+ \w+,? ?)+ in [\d.]+s|no tests ran")
@@ -30,13 +37,19 @@ def say(text: str) -> None:
 
 
 class Run:
-    """One run of pytest: its exit status, its closing line, and what it could not run."""
+    """One run of pytest: its exit status, its closing line, and what it could not run.
 
-    def __init__(self, title: str, paths: list[str], **variables: str) -> None:
+    Args:
+        out: where its output goes, as it comes.
+    """
+
+    def __init__(self, title: str, paths: list[str], out: BinaryIO, **variables: str) -> None:
         self.title = title
         self.closing_line = "did not finish"
         self.could_not_run: list[str] = []
-        say(f"\n# {title}")
+        self._out = out
+        out.write(f"\n# {title}\n".encode())
+        out.flush()
         color = "yes" if sys.stdout.isatty() else "no"
         command = [sys.executable, "-m", "pytest", f"--color={color}", *sys.argv[1:], *paths]
         with subprocess.Popen(
@@ -50,8 +63,8 @@ class Run:
         assert process.stdout is not None
         line = b""
         while chunk := process.stdout.read1():  # type: ignore[attr-defined]
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+            self._out.write(chunk)
+            self._out.flush()
             *complete, line = (line + chunk).split(b"\n")
             for content in complete:
                 self._remember(content.decode(errors="replace"))
@@ -68,23 +81,39 @@ class Run:
         return self.status == 0 or (self.status == NO_TESTS_COLLECTED and bool(sys.argv[1:]))
 
 
-def run_on_sqlite() -> Run:
-    return Run("SQLite", [], DATABASE_URL="sqlite://:memory:", REDIS_URL="")
+def run_on_sqlite(*options: str) -> Run:
+    return Run("SQLite", list(options), sys.stdout.buffer, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
 
 
-def run_on_postgres() -> Run | MissingError:
+def run_end_to_end() -> Run:
+    return Run("End to end", [E2E], sys.stdout.buffer, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
+
+
+def run_on_postgres(out: BinaryIO) -> Run | MissingError:
     paths = [path for path in DATABASE_TESTS if (ROOT / path).is_dir()]
     try:
         with running_postgres() as server:
-            return Run("PostgreSQL", paths, DATABASE_URL=server.url(), REDIS_URL="")
+            return Run("PostgreSQL", paths, out, DATABASE_URL=server.url(), REDIS_URL="")
     except MissingError as error:
         return error
+
+
+def run_all() -> Iterator[Run | MissingError]:
+    """What waits for no clock shares the machine; real servers, and clients that measure, have it alone."""
+    with ThreadPoolExecutor(1) as beside, TemporaryFile() as shown_later:
+        on_postgres = beside.submit(run_on_postgres, shown_later)
+        yield run_on_sqlite(f"--ignore={E2E}")
+        outcome = on_postgres.result()
+        shown_later.seek(0)
+        shutil.copyfileobj(shown_later, sys.stdout.buffer)
+        yield outcome
+    yield run_end_to_end()
 
 
 def main() -> int:
     is_good = True
     lines: list[str] = []
-    for outcome in (run_on_sqlite(), run_on_postgres()):
+    for outcome in run_all():
         if isinstance(outcome, MissingError):
             lines.append(f"{COULD_NOT_RUN}the database tests on PostgreSQL: {outcome}")
             is_good = is_good and not is_everything_required()
