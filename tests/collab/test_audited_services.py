@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.cache import cache
@@ -33,7 +33,7 @@ from accounts.services import (
 )
 from accounts.tokens import Credential, TokenRefusedError
 from collab.models import AccessRequest, Room, RoomRole
-from collab.services import access_requests, connections, members, ownership, rooms, share_links
+from collab.services import access_requests, connections, imports, members, ownership, rooms, share_links
 from collab.services import invitations as room_invitations
 from collab.services import locks as room_locks
 from collab.services import organizations as room_organizations
@@ -66,6 +66,20 @@ class World:
 
     def here(self) -> dict[str, Any]:
         return {"actor": self.boss, "organization_id": self.organization.pk}
+
+    def import_room(self) -> None:
+        """A room that was another server's."""
+        room_id = uuid4()
+        imports.import_room(
+            owner=self.boss,
+            organization_id=self.organization.pk,
+            room_id=room_id,
+            name="Imported",
+            organization_role=None,
+            update=b"\x00\x00",
+            state_vector=b"\x00",
+        )
+        self.room = Room.objects.get(pk=room_id)
 
     def in_room(self) -> dict[str, Any]:
         return {"actor": self.boss, "room_id": self.room.pk}
@@ -416,6 +430,16 @@ AUDITED = [
         lambda w: setattr(w, "room", rooms.create_room(**w.here(), name="New")),
         Action.ROOM_CREATED,
         of_room=True,
+    ),
+    Audited(
+        imports.import_room,
+        lambda w: w.import_room(),
+        Action.ROOM_CREATED,
+        lambda w: w.boss.pk,
+        of_room=True,
+    ),
+    Audited(
+        imports.record_import, lambda w: imports.record_import(w.room), Action.ROOM_CHANGED, of_room=True
     ),
     Audited(
         rooms.update_room,
