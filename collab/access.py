@@ -46,6 +46,7 @@ class DatabaseAccess:
             can_write=found.access.abilities.write,
             epochs=found.epochs,
             changes_in_s=_seconds_until(found.changes_at),
+            user_name=found.user_name,
         )
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:

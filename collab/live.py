@@ -115,6 +115,7 @@ class LiveEngine:
 
     def _renewed(self, connection: Connection, grant: Grant) -> None:
         self.roster.changed(UUID(connection.id), grant.role)
+        connection.on_renamed(grant.user_name)
 
     async def stop(self) -> None:
         """Send everyone away, commit all that was received, leave every room, and end the tasks."""

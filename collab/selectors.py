@@ -290,12 +290,13 @@ class RoomAccess:
     """What a connection is let into a room with.
 
     `epochs`: those at which that was true, by the ids of rows. `changes_at`: when a part of it ends by
-    itself, as share links do.
+    itself, as share links do. `user_name`: who they are to others; a new name raises the user's epoch.
     """
 
     access: Access
     epochs: dict[UUID, int | None]
     changes_at: datetime | None
+    user_name: str
 
 
 def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
@@ -343,7 +344,7 @@ def find_room_access(subject: Subject, room_id: UUID) -> RoomAccess | None:
         epochs |= {key: ENDLESS for key in (credential.session_id, credential.ticket_id) if key is not None}
     if connection_id is not None:
         epochs[connection_id] = NOT_KICKED
-    return RoomAccess(access, epochs, found.changes_at)
+    return RoomAccess(access, epochs, found.changes_at, found.user_name or "")
 
 
 #: What a credential may be limited by, and the query has to look at.
@@ -357,6 +358,7 @@ class _FoundAccess(NamedTuple):
     room_epoch: int
     organization_epoch: int
     user_epoch: int | None
+    user_name: str | None
     trashed_at: datetime | None
     organization_wide_role: str | None
     member_role: str | None
@@ -381,6 +383,7 @@ def _make_room_access(shape: tuple[str, ...], *, room_id: UUID, at: datetime, **
         Room.objects.filter(pk=room_id), user_id, at
     ).annotate(
         user_epoch=Subquery(account.values("access_epoch")),  # NULL without an active account
+        user_name=Subquery(account.values("name")),
         credential_holds=still_holds(Credential(user_id, expires_at=0.0, **limits))
         if limits
         else Value(True),
@@ -392,6 +395,7 @@ def _make_room_access(shape: tuple[str, ...], *, room_id: UUID, at: datetime, **
         "access_epoch",
         "organization__access_epoch",
         "user_epoch",
+        "user_name",
         "trashed_at",
         "organization_role",
         "granted_member_role",

@@ -53,10 +53,15 @@ def register_user(*, email: str, password: str, name: str, invitation: str | Non
 
 @transaction.atomic
 def rename_user(*, user: User, name: str, if_match: Collection[str] | None = None) -> User:
-    """Change the name that others see; raises ChangedMeanwhileError, see `accounts.versions`."""
+    """Change the name that others see, those in a room with them too.
+
+    Raises:
+        ChangedMeanwhileError: see `accounts.versions`.
+    """
     check_unchanged(User.objects.select_for_update(no_key=True).get(pk=user.pk), if_match)
     user.name = name
     user.save(update_fields=["name"])
+    raise_access_epoch(User, user.pk)
     return user
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from accounts.tokens import MAX_TOKEN_BYTES
@@ -46,6 +48,11 @@ class RoomConsumer(YjsConsumer):
         """
         return room_id_in(super().make_room_name())
 
+    def presence_user(self) -> Mapping[str, Any]:
+        """The signed-in user: `id`, `name`, `color`. Override to add to it; called again after a rename."""
+        assert self._session is not None
+        return self._session.presence_user()
+
     async def connect(self) -> None:
         """Decide on access, then join.
 
@@ -78,7 +85,7 @@ class RoomConsumer(YjsConsumer):
 
     def _joined(self, room: LiveRoom, connection: Connection) -> None:
         assert self._session is not None
-        self._session.begin(room, connection)
+        self._session.begin(room, connection, partial(self._identify, connection))
 
     async def receive_text(self, connection: Connection, text: str) -> None:
         """Take a newer access token of the same user; verified like the first one.

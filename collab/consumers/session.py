@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from accounts.origins import origin_of_scope
 from accounts.tokens import Credential, TokenRefusedError
 from collab.engine.connection import Connection
 from collab.engine.errors import ForbiddenError, MalformedError, UnauthenticatedError, UnavailableError
+from collab.engine.identity import Identity, color_of
 from collab.engine.logged import GONE
 from collab.engine.ports import Grant
 from collab.engine.room import LiveRoom
@@ -110,6 +111,8 @@ class RoomSession:
         self._asked_at = 0.0
         self._grant: Grant | None = None
         self._connection: Connection | None = None
+        self._user_name = user.name
+        self._identify: Callable[[], None] = lambda: None
 
     @property
     def grant(self) -> Grant:
@@ -138,11 +141,27 @@ class RoomSession:
         self._grant = await self._engine.access.resolve(self._subject, self.room_name)
         if self._grant is None:
             raise ForbiddenError(GONE)
+        self._user_name = self._grant.user_name
 
-    def begin(self, room: LiveRoom, connection: Connection) -> None:
-        """The connection is in the room: hold its access as a lease, and let others see that it is there."""
+    def presence_user(self) -> dict[str, str]:
+        """Who it is to the others in the room."""
+        user_id = str(self.user.pk)
+        return {"id": user_id, "name": self._user_name, "color": color_of(user_id)}
+
+    def begin(
+        self, room: LiveRoom, connection: Connection, identify: Callable[[], None] | None = None
+    ) -> None:
+        """The connection is in the room: hold its access as a lease, and let others see that it is there.
+
+        Args:
+            identify: tells the connection who it is to the others; by default that is `presence_user()`.
+                Called again when the user has another name.
+        """
         connection_id, room_id = UUID(connection.id), UUID(self.room_name)
         self._connection = connection
+        self._identify = identify or (lambda: connection.identify(Identity(self.presence_user())))
+        self._identify()
+        connection.on_renamed = self._renamed
         connection.on_write_denied = partial(self._engine.denials.denied, self.user, room_id, connection_id)
         self._engine.leases.hold(
             connection,
@@ -162,6 +181,11 @@ class RoomSession:
                 since=timezone.now(),
             )
         )
+
+    def _renamed(self, name: str) -> None:
+        if name != self._user_name:
+            self._user_name = name
+            self._identify()
 
     async def renew(self, token: bytes, scope: Scope) -> None:
         """Put a newer access token of the same user in the place of what the connection came with.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any, TypedDict
 from urllib.parse import parse_qs
 
@@ -19,6 +20,7 @@ from collab.consumers.transport import SocketTransport
 from collab.engine.connection import Connection
 from collab.engine.encoding import read_canonical_var_uint
 from collab.engine.errors import CollabError, MalformedError, ResetError, UnauthenticatedError
+from collab.engine.identity import Identity
 from collab.engine.protocol import (
     SYNC,
     SyncStep2,
@@ -92,6 +94,15 @@ class YjsConsumer(AsyncWebsocketConsumer):
         the room at the same moment, give the document a fixed client id, so that both write the same.
         """
         return new_ydoc()
+
+    def presence_user(self) -> Mapping[str, Any] | None:
+        """Who the client is to the others: `{"id": …, "name": …}`, from what `connect()` has checked.
+
+        These fields stand in the `user` of its awareness states, whatever it says there itself. `color`
+        is made from `id` where it is not given. Without one (None), clients say who they are themselves,
+        and what is there of another connection can't be taken over by a reconnect.
+        """
+        return None
 
     async def connect(self) -> None:
         """Let the client into its room. Override to check first, then `await super().connect()`."""
@@ -218,6 +229,7 @@ class YjsConsumer(AsyncWebsocketConsumer):
             raise ResetError(DRAINING)
         assert self.room_name is not None
         connection = self._make_connection(engine)
+        self._identify(connection)
         room = await self._registry(engine).join(self.room_name, connection, self._prepare)
         self._room, self._connection = room, connection
         self._drain = asyncio.create_task(self._send_all(connection))
@@ -232,6 +244,10 @@ class YjsConsumer(AsyncWebsocketConsumer):
         return Connection(
             SocketTransport(self), engine.limits, wants_echo=self._wants_echo(), clock=engine.clock
         )
+
+    def _identify(self, connection: Connection) -> None:
+        user = self.presence_user()
+        connection.identify(None if user is None else Identity(user))
 
     def _wants_echo(self) -> bool:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))

@@ -3,14 +3,14 @@
     awareness update: varUint n, n × (varUint client id, varUint clock, varString JSON)
 
 A state replaces another of the same client id when its clock is higher; JSON `null` removes it. A client
-id belongs to the connection that first used it, and only another connection of the same user may
-take it over, with a newer state (a reconnect). What others say about it is passed over: honest
-clients repeat what they hear. Source: y-protocols `awareness.js`.
+id belongs to the connection that first used it, and only another connection of the same user may take it
+over (a reconnect): with a newer state, or with the same one as the first thing it says, which is what
+clients do. Who is not known can't take over. What others say about a client id is passed over unread:
+honest clients repeat what they hear. Source: y-protocols `awareness.js`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ from collab.engine.encoding import (
     write_var_uint,
 )
 from collab.engine.errors import LimitError, MalformedError
-from collab.engine.structs import MAX_CLIENT_BITS, MAX_DEPTH
+from collab.engine.states import NULL
+from collab.engine.structs import MAX_CLIENT_BITS
 
-NULL = b"null"
 #: The highest clock that JavaScript can read; a removal has the clock of the state it removes plus one.
 MAX_CLOCK = (1 << MAX_CLIENT_BITS) - 1
 #: States in one message at most; honest clients repeat what they hear, but not of so many.
@@ -47,10 +47,18 @@ class AwarenessEntry:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The connection a client id belongs to. Connections without a user count as one user."""
+    """The connection a client id belongs to."""
 
     connection_id: str
     user_id: str | None = None
+
+    def may_follow(self, other: Owner) -> bool:
+        """Whether a client id that was the other's, who has left it, may be this one's."""
+        return self.user_id == other.user_id
+
+    def may_take_over(self, other: Owner) -> bool:
+        """Whether a client id may be taken from the other, who still has it."""
+        return self.user_id is not None and self.user_id == other.user_id
 
 
 @dataclass(slots=True)
@@ -63,7 +71,8 @@ class _Held:
 class Awareness:
     """All states of one room, those of other processes' clients included.
 
-    A removed state is remembered for a while, so that an echo of it does not bring it back.
+    A removed state is remembered for a while, so that an echo of it does not bring it back, and its client
+    id is kept for its user.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -83,7 +92,7 @@ class Awareness:
         changed = []
         try:
             for entry in entries:
-                if self._accepts(entry, owner):
+                if self.is_news(entry, owner):
                     if len(own) >= max_clients and entry.client not in own:
                         raise MalformedError(f"More than {max_clients} client ids on one connection.")
                     self._hold(entry, owner)
@@ -93,20 +102,36 @@ class Awareness:
                 del self._owned[owner.connection_id]
         return changed
 
-    def _accepts(self, entry: AwarenessEntry, owner: Owner) -> bool:
+    def is_news(self, entry: AwarenessEntry, owner: Owner) -> bool:
+        """Whether it is something that `owner` may say, and has not said before."""
         held = self._held.get(entry.client)
         if held is None:
-            if entry.is_removal:
-                return False
-        elif held.owner != owner:
-            is_takeover = held.owner.user_id == owner.user_id and not entry.is_removal
-            if entry.clock <= held.entry.clock or not (is_takeover or held.entry.is_removal):
-                return False
-        elif entry.clock < held.entry.clock or (
-            entry.clock == held.entry.clock and not (entry.is_removal and not held.entry.is_removal)
-        ):
+            return not entry.is_removal
+        clock = held.entry.clock
+        if held.owner == owner:
+            is_leaving = entry.is_removal and not held.entry.is_removal
+            return entry.clock > clock or (entry.clock == clock and is_leaving)
+        if entry.is_removal:
             return False
-        return True
+        if held.entry.is_removal:
+            return owner.may_follow(held.owner) and entry.clock > clock
+        says_first = not self._owned.get(owner.connection_id)
+        return owner.may_take_over(held.owner) and entry.clock >= clock + (not says_first)
+
+    def missed_by(self, entries: Iterable[AwarenessEntry], owner: Owner) -> list[AwarenessEntry]:
+        """Removals that `owner` can't know of, speaking of a state of theirs that was removed.
+
+        A client that hears that it was removed raises its clock and says again who it is.
+        """
+        return [
+            held.entry
+            for entry in entries
+            if (held := self._held.get(entry.client)) is not None
+            and held.entry.is_removal
+            and not entry.is_removal
+            and entry.clock <= held.entry.clock
+            and owner.may_follow(held.owner)
+        ]
 
     def _hold(self, entry: AwarenessEntry, owner: Owner) -> None:
         held = self._held.get(entry.client)
@@ -164,11 +189,11 @@ class Awareness:
         return owned
 
 
-def decode_awareness(data: bytes, max_state_bytes: int) -> list[AwarenessEntry]:
-    """Read an awareness update.
+def decode_awareness(data: bytes) -> list[AwarenessEntry]:
+    """Read an awareness update; what its states say is left for `states.checked_state`.
 
     Raises:
-        MalformedError: it is not one, a state is too long, or a state is not JSON for every peer.
+        MalformedError, LimitError: it is not one, or of more than `MAX_STATES`.
     """
     count, pos = read_canonical_var_uint(data, 0)
     if count * 3 > len(data) - pos:
@@ -182,11 +207,6 @@ def decode_awareness(data: bytes, max_state_bytes: int) -> list[AwarenessEntry]:
         state, pos = read_var_bytes(data, pos)
         if client >> MAX_CLIENT_BITS or clock >= MAX_CLOCK:
             raise MalformedError("A client id or clock of the awareness update is out of range.")
-        if len(state) > max_state_bytes:
-            raise MalformedError(
-                f"An awareness state has {len(state)} bytes; at most {max_state_bytes} are allowed."
-            )
-        _check_state(state)
         entries.append(AwarenessEntry(client, clock, state))
     if pos != len(data):
         raise MalformedError(f"{len(data) - pos} bytes follow the end of the awareness update.")
@@ -198,19 +218,3 @@ def encode_awareness(entries: list[AwarenessEntry]) -> bytes:
     for entry in entries:
         out += write_var_uint(entry.client) + write_var_uint(entry.clock) + write_var_bytes(entry.state)
     return bytes(out)
-
-
-def _check_state(state: bytes) -> None:
-    """JSON.parse of every client must read this: no NaN, no nesting that ends a recursion."""
-    if state.count(b"[") + state.count(b"{") > MAX_DEPTH * 10:
-        raise MalformedError("An awareness state is nested too deep.")
-    try:
-        value = json.loads(state.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise MalformedError("An awareness state is not JSON.") from error
-    if state != NULL and not isinstance(value, dict):
-        raise MalformedError("An awareness state is neither an object nor null.")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from collab.engine.awareness import Owner
 from collab.engine.errors import CollabError, LimitError
+from collab.engine.identity import Identity
 from collab.engine.limits import Limits
 from collab.engine.meter import MessageRate, Meter
 from collab.engine.protocol import create_permission_denied_message
@@ -78,6 +79,8 @@ class Connection:
         self.user_id = user_id
         self.can_write = can_write
         self.wants_echo = wants_echo
+        #: Who it is to the others; none: what the client says of itself.
+        self.identity: Identity | None = None
         self.is_closed = False
         #: Around everything that is done for it.
         self.meter = Meter(limits.work_percent, clock)
@@ -87,6 +90,8 @@ class Connection:
         self.known_now: Callable[[], Clocks] = dict
         #: Told of each write that was not taken in because `can_write` is false.
         self.on_write_denied: Callable[[], None] = lambda: None
+        #: Told of the user's name whenever access was asked for again.
+        self.on_renamed: Callable[[str], None] = lambda name: None
         self._transport = transport
         self._limits = limits
         self._clock = clock
@@ -100,6 +105,15 @@ class Connection:
         self._last_sent_at = clock()
         self._rate = MessageRate(limits.messages_per_s, limits.message_burst, clock)
         self._closed: asyncio.Event | None = None  # made when somebody waits for it
+
+    def identify(self, identity: Identity | None) -> None:
+        """Have the states that it sends from now on show who it is.
+
+        Without a `user_id` of its own, whose connection it is follows from the identity, too.
+        """
+        self.identity = identity
+        if self.user_id is None:
+            self.owner = Owner(self.id, None if identity is None else identity.user_id)
 
     def count_message(self) -> None:
         """Count a message of the client.

@@ -159,7 +159,7 @@ class Compactor(Protocol):
 class Grant:
     """Access as it was found: it holds while each epoch it was found at stays the same.
 
-    `role`: what others are told of it.
+    `role`, `user_name`: what others are told of it.
     `epochs`: none where what was found is that there is no such row.
     `changes_in_s`: when to ask again even so, because part of it ends by itself.
     """
@@ -168,6 +168,7 @@ class Grant:
     can_write: bool
     epochs: Mapping[UUID, int | None]
     changes_in_s: float | None = None
+    user_name: str = ""
 
 
 class AccessSource(Protocol):

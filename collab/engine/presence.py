@@ -1,11 +1,13 @@
 """Who is in a live room: takes awareness in from its connections and from other processes, and passes it on.
 
-What changes within one turn of the event loop goes out as one message.
+What a client says is stamped with who it is, once, when it is taken in. What changes within one turn of
+the event loop goes out as one message.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from collab.engine.awareness import (
     Awareness,
@@ -15,9 +17,11 @@ from collab.engine.awareness import (
     encode_awareness,
 )
 from collab.engine.connection import Connection
+from collab.engine.identity import MAX_IDENTITY_BYTES, Identity
 from collab.engine.limits import Limits
 from collab.engine.ports import PresenceChanged, PresenceQuestion, Publish
 from collab.engine.protocol import create_awareness_message
+from collab.engine.states import checked_state
 
 
 class RoomPresence:
@@ -51,9 +55,14 @@ class RoomPresence:
         """Take in what a client says of itself.
 
         Raises:
-            MalformedError, LimitError: see `decode_awareness` and `Awareness.apply`.
+            MalformedError, LimitError: see `decode_awareness`, `checked_state` and `Awareness.apply`.
         """
-        self._share(self._apply(data, connection.owner), connection.owner)
+        entries, owner = decode_awareness(data), connection.owner
+        missed = self.awareness.missed_by(entries, owner)
+        max_bytes = self._limits.max_awareness_bytes
+        self._share(self._apply(entries, owner, max_bytes, connection.identity), owner)
+        if missed:
+            connection.send(create_awareness_message(encode_awareness(missed)))
 
     def leave(self, connection: Connection) -> None:
         """Take away what a connection that has gone had said."""
@@ -76,7 +85,12 @@ class RoomPresence:
         """Another process tells of its clients, or asks for ours."""
         if isinstance(message, PresenceChanged):
             owner = Owner(message.connection_id, message.user_id)
-            self._queue(self._apply(message.awareness, owner), None)
+            entries = decode_awareness(message.awareness)
+            max_bytes = self._limits.max_awareness_bytes + MAX_IDENTITY_BYTES
+            missed = self.awareness.missed_by(entries, owner)
+            self._queue(self._apply(entries, owner, max_bytes, None), None)
+            if missed:  # its process lets go of the state in its name, and the client says it again
+                self._tell_others(missed, owner)
         else:
             for owner, entries in self.awareness.entries_of(self._connections).items():
                 self._tell_others(entries, owner)
@@ -97,9 +111,16 @@ class RoomPresence:
             if connection.id != only_source:
                 connection.send(frame)
 
-    def _apply(self, data: bytes, owner: Owner) -> list[AwarenessEntry]:
-        entries = decode_awareness(data, self._limits.max_awareness_bytes)
-        return self.awareness.apply(entries, owner, self._limits.max_client_ids)
+    def _apply(
+        self, entries: list[AwarenessEntry], owner: Owner, max_bytes: int, identity: Identity | None
+    ) -> list[AwarenessEntry]:
+        """Take in what is news, once all of that is known to be good."""
+        news = [
+            replace(entry, state=checked_state(entry.state, max_bytes, identity))
+            for entry in entries
+            if self.awareness.is_news(entry, owner)
+        ]
+        return self.awareness.apply(news, owner, self._limits.max_client_ids)
 
     def _share(self, entries: list[AwarenessEntry], owner: Owner) -> None:
         if entries:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from collab.engine.awareness import (
     MAX_CLOCK,
     MAX_STATES,
-    NULL,
     OUTDATED_S,
     Awareness,
     AwarenessEntry,
@@ -20,11 +19,13 @@ from collab.engine.awareness import (
     encode_awareness,
 )
 from collab.engine.errors import LimitError, MalformedError
+from collab.engine.states import NULL
 from tests.engine.builders import var_bytes, var_uint
 from tests.engine.scripted import FakeClock
 
 ANNA_HERE, ANNA_THERE = Owner("c1", "anna"), Owner("c2", "anna")
 BEN = Owner("c3", "ben")
+ANYONE, ANYONE_ELSE = Owner("c4"), Owner("c5")
 MAX_CLIENTS = 3
 
 
@@ -83,7 +84,24 @@ def test_newer_state_on_another_connection_of_the_same_user_takes_the_client_ove
     assert awareness.entries() == [entry(1, 6)]
 
 
-@pytest.mark.parametrize("said", [entry(1, 5), entry(1, 4), entry(1, 6, NULL)])
+def test_same_state_as_the_first_word_of_another_connection_of_the_user_takes_the_client_over(
+    awareness: Awareness,
+) -> None:
+    """A client that connects again says what it said last; its old socket may be half open."""
+    say(awareness, ANNA_HERE, entry(1, 5))
+    assert say(awareness, ANNA_THERE, entry(1, 5)) == [entry(1, 5)]
+    assert awareness.remove_connection("c1") == []
+    assert awareness.entries() == [entry(1, 5)]
+
+
+def test_same_state_as_a_later_word_of_another_connection_is_an_echo(awareness: Awareness) -> None:
+    say(awareness, ANNA_HERE, entry(1, 5))
+    say(awareness, ANNA_THERE, entry(2, 0))
+    assert say(awareness, ANNA_THERE, entry(1, 5)) == []
+    assert awareness.clients_of("c1") == {1}
+
+
+@pytest.mark.parametrize("said", [entry(1, 4), entry(1, 5, NULL), entry(1, 6, NULL)])
 def test_takeover_with_an_old_state_or_a_removal_is_passed_over(
     awareness: Awareness, said: AwarenessEntry
 ) -> None:
@@ -92,13 +110,52 @@ def test_takeover_with_an_old_state_or_a_removal_is_passed_over(
     assert awareness.clients_of("c1") == {1}
 
 
-def test_client_that_was_removed_may_be_used_by_another_user_with_a_newer_state(
-    awareness: Awareness,
+@pytest.mark.parametrize("said", [entry(1, 5), entry(1, 6), entry(1, 99), entry(1, 6, NULL)])
+def test_who_is_not_known_takes_nothing_over(awareness: Awareness, said: AwarenessEntry) -> None:
+    say(awareness, ANYONE, entry(1, 5))
+    assert say(awareness, ANYONE_ELSE, said) == []
+    assert awareness.clients_of("c4") == {1}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(ANNA_HERE, ANNA_THERE), (ANYONE, ANYONE_ELSE)], ids=["known", "unknown"]
+)
+def test_client_that_was_removed_may_be_used_by_the_same_user_with_a_newer_state(
+    awareness: Awareness, first: Owner, second: Owner
+) -> None:
+    say(awareness, first, entry(1, 5))
+    awareness.remove_connection(first.connection_id)
+    assert say(awareness, second, entry(1, 5)) == []
+    assert say(awareness, second, entry(1, 6)) == []
+    assert say(awareness, second, entry(1, 7)) == [entry(1, 7)]
+
+
+@pytest.mark.parametrize("other", [BEN, ANYONE], ids=["another", "unknown"])
+def test_client_that_was_removed_is_kept_for_its_user_for_a_while(
+    awareness: Awareness, clock: FakeClock, other: Owner
 ) -> None:
     say(awareness, ANNA_HERE, entry(1, 5))
     awareness.remove_connection("c1")
-    assert say(awareness, BEN, entry(1, 6)) == []
-    assert say(awareness, BEN, entry(1, 7)) == [entry(1, 7)]
+    assert say(awareness, other, entry(1, 99)) == []
+    clock.advance(OUTDATED_S + 1)
+    awareness.expire([])
+    assert say(awareness, other, entry(1, 99)) == [entry(1, 99)]
+
+
+def test_state_from_before_its_removal_is_answered_with_the_removal(awareness: Awareness) -> None:
+    say(awareness, ANNA_HERE, entry(1, 5))
+    awareness.remove_connection("c1")
+    removal = entry(1, 6, NULL)
+    assert awareness.missed_by([entry(1, 5), entry(2, 0)], ANNA_THERE) == [removal]
+    assert awareness.missed_by([entry(1, 6)], ANNA_THERE) == [removal]
+    assert awareness.missed_by([entry(1, 7)], ANNA_THERE) == []
+    assert awareness.missed_by([entry(1, 6, NULL)], ANNA_THERE) == []
+    assert awareness.missed_by([entry(1, 5)], BEN) == []
+
+
+def test_state_that_is_there_is_not_answered(awareness: Awareness) -> None:
+    say(awareness, ANNA_HERE, entry(1, 5))
+    assert awareness.missed_by([entry(1, 4), entry(1, 5)], ANNA_THERE) == []
 
 
 def test_removal_of_an_unknown_client_is_passed_over(awareness: Awareness) -> None:
@@ -177,40 +234,6 @@ def encoded(*states: tuple[int, int, bytes]) -> bytes:
     )
 
 
-NESTED = b'{"a":' * 20_000 + b"1" + b"}" * 20_000
-BAD_STATES = {
-    "NaN": b'{"x":NaN}',
-    "Infinity": b'{"x":Infinity}',
-    "-Infinity": b'{"x":-Infinity}',
-    "nested deep": NESTED,
-    "arrays nested deep": b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
-    "list": b"[]",
-    "number": b"1",
-    "string": b'"a"',
-    "empty": b"",
-    "not JSON": b"{",
-    "not UTF-8": b'{"a":"\xff"}',
-    "BOM": b"\xef\xbb\xbf{}",
-    "control character": b'{"a":"\x01"}',
-    "another spelling of null": b" null",
-    "true": b"true",
-}
-
-
-@pytest.mark.parametrize("state", BAD_STATES.values(), ids=BAD_STATES)
-def test_decode_awareness_of_a_state_that_breaks_a_client_is_refused(state: bytes) -> None:
-    with pytest.raises(MalformedError):
-        decode_awareness(encoded((1, 1, state)), 200_000)
-
-
-def test_decode_awareness_of_a_state_that_is_too_long_is_refused() -> None:
-    state = b'{"a":"' + b"x" * 92 + b'"}'
-    assert len(state) == 100
-    assert decode_awareness(encoded((1, 1, state)), 100) == [entry(1, 1, state)]
-    with pytest.raises(MalformedError):
-        decode_awareness(encoded((1, 1, state)), 99)
-
-
 @pytest.mark.parametrize(
     "data",
     [
@@ -228,19 +251,19 @@ def test_decode_awareness_of_a_state_that_is_too_long_is_refused() -> None:
 )
 def test_decode_awareness_of_what_is_no_awareness_update_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedError):
-        decode_awareness(data, 1000)
+        decode_awareness(data)
 
 
 def test_decode_awareness_with_the_highest_clock_of_javascript_is_refused() -> None:
     """Its removal would have a clock that no client can read."""
-    assert decode_awareness(encoded((1, MAX_CLOCK - 1, b"{}")), 100)
+    assert decode_awareness(encoded((1, MAX_CLOCK - 1, b"{}")))
     with pytest.raises(MalformedError):
-        decode_awareness(encoded((1, MAX_CLOCK, b"{}")), 100)
+        decode_awareness(encoded((1, MAX_CLOCK, b"{}")))
 
 
 def test_decode_awareness_of_very_many_states_is_refused_unread() -> None:
     with pytest.raises(LimitError):
-        decode_awareness(encoded(*[(n, 0, b"?") for n in range(MAX_STATES + 1)]), 100)
+        decode_awareness(encoded(*[(n, 0, b"?") for n in range(MAX_STATES + 1)]))
 
 
 STATES = st.dictionaries(
@@ -260,13 +283,13 @@ STATES = st.dictionaries(
     )
 )
 def test_awareness_encoded_and_decoded_is_the_same(entries: list[AwarenessEntry]) -> None:
-    assert decode_awareness(encode_awareness(entries), 1000) == entries
+    assert decode_awareness(encode_awareness(entries)) == entries
 
 
 @given(st.binary(max_size=60))
 def test_decode_awareness_of_random_bytes_gives_entries_or_refuses(data: bytes) -> None:
     try:
-        entries = decode_awareness(data, 1000)
+        entries = decode_awareness(data)
     except MalformedError:
         return
     assert encode_awareness(entries) == data

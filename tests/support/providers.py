@@ -118,8 +118,15 @@ class Provider:
     async def set_awareness(self, state: Json) -> None:
         await self._call("setAwareness", state=state)
 
+    async def awareness(self) -> dict[str, Any]:
+        """Everyone's presence as it is here, by client id."""
+        return dict(await self._call("awareness"))
+
     async def wait_awareness(self, client: int, state: Json, timeout_s: float = WAIT_S) -> None:
-        """Wait until the presence of this client id is `state` here; None: gone."""
+        """Wait until the presence of this client id is `state` here; None: gone.
+
+        What the server says in `user` counts where `state` has one, as its last field.
+        """
         await self._call("waitAwareness", client=client, state=state, timeout_s=timeout_s)
 
     async def wait_awareness_field(self, client: int, field: str, value: Json) -> None:

@@ -227,10 +227,15 @@ export const providerCommands = {
     await until(() => seen() === JSON.stringify(value), timeoutMs, () => `${field} of client ${client} is ${seen()}`)
   },
 
+  /** All of a state; its `user`, which is the server's, where that is asked for. */
   async waitAwareness ({ name, client, state, timeoutMs }) {
     const { awareness } = get(name).provider
     const wanted = JSON.stringify(state)
-    const seen = () => JSON.stringify(awareness.getStates().get(client) ?? null)
+    const seen = () => {
+      const { user, ...rest } = awareness.getStates().get(client) ?? {}
+      if (!awareness.getStates().has(client)) return 'null'
+      return JSON.stringify(state && 'user' in state ? { ...rest, user } : rest)
+    }
     await until(() => seen() === wanted, timeoutMs, () => `client ${client} is ${seen()}`)
   }
 }
