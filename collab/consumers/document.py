@@ -215,6 +215,8 @@ class Document:
         except UnauthenticatedError as error:
             room.close_connection(connection, error, is_denial=True)
             return
+        if connection.is_closed:
+            return
         connection.token_came()
         left_s = self._session.seconds_left
         if old_left_s is None or (left_s is not None and left_s > old_left_s):  # else it would go on for ever

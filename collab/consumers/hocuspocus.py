@@ -219,10 +219,10 @@ class HocuspocusConsumer(AsyncWebsocketConsumer):
 
     async def refused(self, document: Document) -> None:
         """The document may not be opened, or not be open any more; what comes for it is passed over."""
-        await self.forget(document)
-        if len(self._refused) >= MAX_REFUSED:
-            await self.fail(LimitError(f"More than {MAX_REFUSED} documents were refused."))
         self._refused.add(document.address)
+        await self.forget(document)
+        if len(self._refused) > MAX_REFUSED:
+            await self.fail(LimitError(f"More than {MAX_REFUSED} documents were refused."))
 
     async def forget(self, document: Document) -> None:
         """The client has left the document."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,6 +25,7 @@ from accounts.services.tickets import issue_ticket
 from accounts.tokens import Credential
 from collab.consumers import HocuspocusConsumer, RoomConsumer, send_stateless
 from collab.consumers import hocuspocus as hocuspocus_module
+from collab.consumers import session as session_module
 from collab.consumers.document import NO_TOKEN_IN_TIME
 from collab.consumers.hocuspocus import UNAUTHENTICATED
 from collab.consumers.session import NEEDS_TOKEN
@@ -553,6 +555,37 @@ async def test_newer_token_that_is_not_good_ends_the_document(
         assert (await opened.receive()).startswith(b"\x02\x01")
         assert (await opened.receive()).startswith(b"\x07")
         assert (await opened.socket.receive_close())[0] == 4401
+
+
+async def test_document_that_is_revoked_while_a_newer_token_is_checked_is_closed_as_ever(
+    room: Room, owner: User, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+    original = session_module.authenticate
+
+    async def slow(*args: Any) -> Any:
+        is_asked.set()
+        await may_answer.wait()
+        return await original(*args)
+
+    token = await token_of(user)
+    async with document(room, user) as opened:
+        monkeypatch.setattr(session_module, "authenticate", slow)
+        await opened.send(token_message(token))
+        await is_asked.wait()
+        await revoke(room, owner, user)
+        await opened.wait_for(close_message(REVOKED))
+        may_answer.set()
+        assert (await opened.socket.receive_close())[0] == 4403
+
+
+async def test_one_connection_too_many_closes_4429(room: Room, user: User, engine: LiveEngine) -> None:
+    """Sessions of one socket count one by one."""
+    async with socket() as opened:
+        for number in range(engine.limits.max_connections_per_user_and_room):
+            await HocuspocusDocument(opened, f"{room.pk}\0{number}").open(await token_of(user))
+        await opened.send(f"{room.pk}\0one more", token_message(await token_of(user)))
+        assert (await opened.receive_close())[0] == 4429
 
 
 @pytest.mark.parametrize(
