@@ -25,6 +25,7 @@ from collab.engine.ports import (
     PresenceQuestion,
     Relay,
     RelayMessage,
+    StatelessMessage,
 )
 from collab.live import LiveEngine, end_tasks
 from collab.models import Room
@@ -41,6 +42,7 @@ MESSAGES = [
     PresenceChanged(ROOM, "connection", "user", b"\x00"),
     PresenceQuestion(ROOM),
     BroadcastFrame(ROOM, b"\x03"),
+    StatelessMessage(ROOM, "né"),
 ]
 
 

@@ -64,6 +64,17 @@ async def test_what_was_typed_offline_is_merged_and_saved(site: Site, version: i
 
 
 @both_versions
+async def test_forced_sync_ends_saved(site: Site, version: int) -> None:
+    """The provider counts it as a change, which the answer to the server's question takes off."""
+    alice = site.person("alice")
+    provider = await site.join_document(alice, alice.create_room(), version=version)
+    await provider.force_sync()
+    await provider.wait_saved()
+    await provider.edit(("text.insert", 0, "and after"))
+    await provider.wait_saved()
+
+
+@both_versions
 async def test_viewer_is_told_that_nothing_is_saved_until_it_may_write(site: Site, version: int) -> None:
     alice, bob = site.people("alice", "bob")
     room = alice.create_room()

@@ -65,6 +65,10 @@ class HocuspocusProvider(Provider):
         """Wait until the provider says that it has no unsynced changes."""
         await self._call("waitSaved", timeout_s=timeout_s)
 
+    async def force_sync(self) -> None:
+        """Have it ask for everything, and bring all it has."""
+        await self._call("forceSync")
+
     async def scope(self) -> Json:
         """`readonly` or `read-write`, as the provider has it."""
         return await self._call("scope")

@@ -126,6 +126,7 @@ export const providerCommands = {
   /** As an application does that has a newer token, or when the server asks for it. */
   sendToken: ({ name }) => get(name).provider.provider.sendToken(),
   sendStateless: ({ name, payload }) => get(name).provider.provider.sendStateless(payload),
+  forceSync: ({ name }) => get(name).provider.provider.forceSync(),
   scope: ({ name }) => get(name).provider.provider.authorizedScope ?? null,
   detach: ({ name }) => get(name).provider.provider.detach(),
   attach: ({ name }) => get(name).provider.provider.attach(),
