@@ -13,6 +13,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 # Options of `make torture`, where they are given on the command line: SECONDS is also a variable of bash.
 TORTURE_ARGS = $(foreach name,seconds processes clients rooms users write-ms growth-mib seed,$(call \
 	torture_option,$(name),$(shell echo $(name) | tr a-z- A-Z_)))
+FUZZ_ARGS = $(foreach name,seconds seed,$(call torture_option,$(name),$(shell echo $(name) | tr a-z- A-Z_)))
 torture_option = $(if $(filter command line,$(origin $(2))),--$(1) $($(2)))
 
 # What `check --deploy` looks at: the settings of a production server.
@@ -20,12 +21,13 @@ PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gat
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DELETE_ON_ERROR:
-.PHONY: help run test torture bench check format lock clean
+.PHONY: help run test torture fuzz bench check format lock clean
 
 help:
 	@echo "make run     set up, load the demo data, serve http://127.0.0.1:8000 (Ctrl-C ends it)"
 	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
 	@echo "make torture break everything at random while clients write; SECONDS=120 PROCESSES=3 CLIENTS=40 SEED=7"
+	@echo "make fuzz    random bytes for the codec, the gate, presence and live rooms; SECONDS=600 SEED=7"
 	@echo "make bench   the same loads on Gatehouse and its peers, in turn; BENCH_ARGS='--quick' for a short try"
 	@echo "make check   formatter, linter, types, import layers, deployment settings, migrations, API schema"
 	@echo "make format  format the sources"
@@ -43,6 +45,10 @@ test: $(VENV)/dev.stamp services $(NODE_STAMP)
 
 torture: $(VENV)/dev.stamp services $(NODE_STAMP)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
+
+# Guided by coverage where atheris has wheels (Linux x86-64); elsewhere changed inputs of the corpus.
+fuzz: $(VENV)/fuzz.stamp
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 # BENCH_ARGS="--quick --server gatehouse --scenario fan-out-50": names and sizes; --help lists them.
 bench: $(VENV)/dev.stamp services
@@ -66,6 +72,7 @@ lock: $(BIN)/pip
 	$(BIN)/python -m pip install --disable-pip-version-check uv
 	$(LOCK) --output-file requirements/base.txt
 	$(LOCK) --extra dev --constraint requirements/base.txt --output-file requirements/dev.txt
+	$(LOCK) --extra fuzz --constraint requirements/base.txt --output-file requirements/fuzz.txt
 
 clean:
 	rm -rf $(VENV) tests/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -83,6 +90,10 @@ $(VENV)/base.stamp: requirements/base.txt | $(BIN)/pip
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
+	@$(PIP_INSTALL) -r $< || { echo "The dependencies could not be installed (see above); then: make $(MAKECMDGOALS)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 	@$(PIP_INSTALL) -r $< || { echo "The dependencies could not be installed (see above); then: make $(MAKECMDGOALS)" >&2; exit 1; }
 	@touch $@
 

@@ -1,0 +1,1 @@
+"""What hostile bytes could do, looked for at random; `python -m tests.fuzz` and `make fuzz`."""
