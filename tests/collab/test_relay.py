@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from accounts.epochs import announce_access_change
 from backend.layer import RedisLayer
 from collab import relay as relay_module
+from collab.engine.errors import UnavailableError
 from collab.engine.memory import MemoryHub
 from collab.engine.ports import (
     BroadcastFrame,
@@ -29,7 +30,7 @@ from collab.engine.ports import (
 )
 from collab.live import LiveEngine, end_tasks
 from collab.models import Room
-from collab.relay import LayerRelay, group_name, publish_access_change
+from collab.relay import STORED, LayerRelay, group_name, publish_access_change, send_stateless
 from tests.support.redis import RedisServer
 
 ROOM = "a room, with ünïcödé"
@@ -271,6 +272,36 @@ async def test_access_change_does_not_wait_for_a_layer_that_never_answers(
     monkeypatch.setattr(relay_module, "get_channel_layer", StoppedLayer)
     await sync_to_async(publish_access_change)(Room, [uuid4()])
     assert "News of an access change was lost" in caplog.text
+
+
+async def test_stateless_from_synchronous_code_says_that_the_layer_never_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(relay_module, "get_channel_layer", StoppedLayer)
+    with pytest.raises(UnavailableError, match="no answer in time"):
+        await sync_to_async(send_stateless)(uuid4(), "hello")
+
+
+async def test_stateless_from_synchronous_code_reaches_every_process_that_has_the_room(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = [RedisLayer([redis.url]) for _ in range(3)]
+    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers[:2]]
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    monkeypatch.setattr(relay_module, "get_channel_layer", lambda: layers[2])
+    room_id, heard = uuid4(), [Heard(), Heard()]
+    for relay, receiver in zip(relays, heard, strict=True):
+        await relay.in_namespace(STORED).subscribe(str(room_id), receiver)
+    async with asyncio.timeout(10):
+        while any(receiver.is_empty() for receiver in heard):  # the relays may only just be starting
+            await sync_to_async(send_stateless)(room_id, "né")
+            await asyncio.sleep(0.01)
+    for receiver in heard:
+        assert await receiver.next() == StatelessMessage(str(room_id), "né")
+    await end_tasks(tasks)
+    for layer in layers:
+        await layer.close_pools()
 
 
 async def test_layer_that_forgot_its_groups_is_subscribed_to_again(
