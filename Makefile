@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 NODE_STAMP := tests/node_modules/.package-lock.json
+EDITORS_STAMP := tests/editors/node_modules/.package-lock.json
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet $(LOCK_ARGS)
 
@@ -21,11 +22,12 @@ PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gat
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DELETE_ON_ERROR:
-.PHONY: help run test torture fuzz bench check format lock clean
+.PHONY: help run test test-editors torture fuzz bench check format lock clean
 
 help:
 	@echo "make run     set up, load the demo data, serve http://127.0.0.1:8000 (Ctrl-C ends it)"
 	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
+	@echo "make test-editors   the editors of docs/editors.md in Chromium: takes 300 MB of packages, and a minute"
 	@echo "make torture break everything at random while clients write; SECONDS=120 PROCESSES=3 CLIENTS=40 SEED=7"
 	@echo "make fuzz    random bytes for the codec, the gate, presence and live rooms; SECONDS=600 SEED=7"
 	@echo "make bench   the same loads on Gatehouse and its peers, in turn; BENCH_ARGS='--quick' for a short try"
@@ -42,6 +44,9 @@ run: $(VENV)/base.stamp
 
 test: $(VENV)/dev.stamp services $(NODE_STAMP)
 	@$(BIN)/python -m tests.support.run $(PYTEST_ARGS)
+
+test-editors: $(VENV)/dev.stamp services $(NODE_STAMP) $(EDITORS_STAMP)
+	@$(BIN)/python -m pytest tests/e2e/check_editors.py $(PYTEST_ARGS)
 
 torture: $(VENV)/dev.stamp services $(NODE_STAMP)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
@@ -75,7 +80,7 @@ lock: $(BIN)/pip
 	$(LOCK) --extra fuzz --constraint requirements/base.txt --output-file requirements/fuzz.txt
 
 clean:
-	rm -rf $(VENV) tests/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/node_modules tests/editors/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The virtual environment; pip is the last thing that venv puts into it.
 $(BIN)/pip:
@@ -106,3 +111,6 @@ services:
 $(NODE_STAMP): tests/package.json tests/package-lock.json tests/.npmrc | services
 	@if command -v npm >/dev/null; then cd tests && npm ci && touch node_modules/.package-lock.json; \
 	else echo "npm is missing: the tests with real clients can't run"; fi
+
+$(EDITORS_STAMP): tests/editors/package.json tests/editors/package-lock.json tests/editors/.npmrc | services
+	cd tests/editors && npm ci && touch node_modules/.package-lock.json
