@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from asyncio.transports import BaseTransport
 from http import HTTPStatus
 
@@ -37,8 +38,10 @@ PART_BYTES = 64 * 1024
 #: Parts in which a client may send one message.
 MAX_PARTS = 65_536
 
-#: Collections of the middle generation before one of all objects; Python's default is 10.
-FULL_COLLECTION_AFTER = 200
+#: A collection of all objects should take no longer; else so many of younger ones come before the next.
+SHORT_COLLECTION_S = 0.005
+SELDOM = 200
+FULL_GENERATION = 2
 
 DRAINING = "The server is going down; come back at once."
 
@@ -197,14 +200,26 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 def shorten_collections() -> None:
     """Keep Python's collector of cycles from stopping the event loop for long.
 
-    What is there at the start stays, and need not be looked at again. All of the rest is looked at after many
-    more objects than Python waits for: an update of 100,000 parts makes more of them than that, none of them
-    in a cycle. Young objects are looked at as before.
+    What is there at the start stays, and need not be looked at again. All of the rest is looked at as often
+    as ever where that is short; where it is not, because long documents are in memory, much less often: one
+    long update makes more objects than Python waits for, none of them in a cycle.
     """
     gc.collect()
     gc.freeze()
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, FULL_COLLECTION_AFTER)
+    young, middle, often = gc.get_threshold()
+    started_at = 0.0
+
+    def adapt(phase: str, info: dict[str, int]) -> None:
+        nonlocal started_at
+        if info["generation"] < FULL_GENERATION:
+            return
+        if phase == "start":
+            started_at = time.perf_counter()
+            return
+        is_short = time.perf_counter() - started_at < SHORT_COLLECTION_S
+        gc.set_threshold(young, middle, often if is_short else SELDOM)
+
+    gc.callbacks.append(adapt)
 
 
 def end_with_parent() -> None:
