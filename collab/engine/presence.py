@@ -1,11 +1,14 @@
 """Who is in a live room: takes awareness in from its connections and from other processes, and passes it on.
 
 What a client says is stamped with who it is, once, when it is taken in. What changes within one turn of
-the event loop goes out as one message.
+the event loop goes out as one message; where more is going on than can be seen, what changes in a
+thirtieth of a second does. y-websocket clients send back all they hear: where fifty people move their
+cursors, each would have sent more messages than it may.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -19,9 +22,15 @@ from collab.engine.awareness import (
 from collab.engine.connection import Connection
 from collab.engine.identity import MAX_IDENTITY_BYTES, Identity
 from collab.engine.limits import Limits
+from collab.engine.meter import MessageRate
 from collab.engine.ports import PresenceChanged, PresenceQuestion, Publish
 from collab.engine.protocol import create_awareness_message
 from collab.engine.states import checked_state
+
+#: So many messages a second go out at once, and so many in a burst; the others are joined.
+AT_ONCE_PER_S = 30
+BURST = 60
+JOIN_S = 1 / 30
 
 
 class RoomPresence:
@@ -50,6 +59,8 @@ class RoomPresence:
         self._limits = limits
         self._news: dict[int, tuple[AwarenessEntry, str | None]] = {}
         self._frame: bytes | None = None
+        self._rate = MessageRate(AT_ONCE_PER_S, BURST, clock)
+        self._is_joining = False
 
     def receive(self, connection: Connection, data: bytes) -> None:
         """Take in what a client says of itself.
@@ -100,9 +111,21 @@ class RoomPresence:
         self._queue(self.awareness.expire(self._connections), None)
 
     def flush(self) -> None:
-        """Send what has changed to everyone here, except to the one connection it all came from."""
-        if not self._news:
+        """Send what has changed to everyone here, now or a little later."""
+        if not self._news or self._is_joining:
             return
+        if self._rate.allows_one():
+            self._send_news()
+        else:
+            self._is_joining = True
+            asyncio.get_running_loop().call_later(JOIN_S, self._end_joining)
+
+    def _end_joining(self) -> None:
+        self._is_joining = False
+        self._send_news()
+
+    def _send_news(self) -> None:
+        """All of it as one message, except to the one connection it all came from."""
         news, self._news = self._news, {}
         sources = {connection_id for _, connection_id in news.values()}
         only_source = sources.pop() if len(sources) == 1 else None

@@ -13,6 +13,7 @@ from collab.engine.errors import MalformedError
 from collab.engine.identity import Identity
 from collab.engine.limits import Limits
 from collab.engine.ports import PresenceChanged, RelayMessage
+from collab.engine.presence import BURST
 from collab.engine.protocol import create_awareness_message
 from collab.engine.room import LiveRoom
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns
@@ -176,6 +177,18 @@ async def test_message_of_another_process_keeps_the_user_it_came_with(scene: Sce
     pass_on(scene, elsewhere)
     await turns()
     assert states_in(ben.frames[-1]) == {1: (0, {"user": USER})}
+
+
+async def test_what_changes_faster_than_can_be_seen_goes_out_joined_and_in_the_end_complete(
+    scene: Scene,
+) -> None:
+    anna, ben = await scene.join(ANNA), await scene.join(BEN)
+    for at in range(1000):
+        await scene.say(anna, (1, at, f'{{"at":{at}}}'))
+    while not ben.frames or states_in(ben.frames[-1])[1][0] != 999:
+        await turns()
+    assert BURST <= len(ben.frames) < 200
+    assert [states_in(frame)[1][0] for frame in ben.frames[:BURST]] == list(range(BURST))
 
 
 # -- nobody speaks for another
