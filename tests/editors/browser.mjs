@@ -123,8 +123,11 @@ class Browser {
     return page
   }
 
-  stop () {
-    this.process.kill('SIGKILL')
+  /** Ended in order: children that outlive it would write into its profile again. */
+  async stop () {
+    const ended = new Promise((resolve) => this.process.once('exit', resolve))
+    await this.call('Browser.close')
+    await ended
   }
 }
 
@@ -223,7 +226,7 @@ const run = async (wanted, directory) => {
     await bob.until('window.room.state.ended !== null')
     say(`ended: ${await bob.evaluate('window.room.state.ended')}`)
   } finally {
-    browser.stop()
+    await browser.stop()
     pages.close()
   }
 }
