@@ -20,7 +20,7 @@ from accounts.middleware import Check, JWTAuthMiddleware  # noqa: E402
 from accounts.models import User  # noqa: E402
 from accounts.tokens import Credential  # noqa: E402
 from backend.origin import OriginCheck, refuse_handshake  # noqa: E402
-from backend.server import end_with_parent, shorten_collections  # noqa: E402
+from backend.server import end_with_parent, set_apart_what_stays  # noqa: E402
 from collab.consumers import HocuspocusConsumer, RoomConsumer  # noqa: E402
 from collab.live import get_engine, stop_engine  # noqa: E402
 
@@ -34,7 +34,7 @@ async def lifespan(
         if message["type"] == "lifespan.startup":
             end_with_parent()
             get_engine()
-            shorten_collections()
+            set_apart_what_stays()
             await send({"type": "lifespan.startup.complete"})
         else:
             await stop_engine()
