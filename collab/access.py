@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.middleware import AuthUnavailableError, Check
 from accounts.models import User
 from accounts.tokens import Credential, TokenRefusedError
-from collab import selectors
+from collab import live_access
 from collab.engine.errors import ForbiddenError, UnauthenticatedError
 from collab.engine.ports import Grant
 from collab.threads import DatabaseThreads, DatabaseUnavailableError
@@ -22,7 +22,7 @@ KICKED = "You were sent away from this room."
 
 
 class DatabaseAccess:
-    """See `engine.ports.AccessSource`; a subject is a `selectors.Subject`.
+    """See `engine.ports.AccessSource`; a subject is a `live_access.Subject`.
 
     Keys of epochs are the ids of room, organization and user, and of the session and the ticket that the
     subject came in with: these have an epoch, always the same, until they are ended. The id of the
@@ -32,12 +32,12 @@ class DatabaseAccess:
     def __init__(self) -> None:
         self._readers = DatabaseThreads("access-reader", READERS)
 
-    async def resolve(self, subject: selectors.Subject, room: str) -> Grant | None:
+    async def resolve(self, subject: live_access.Subject, room: str) -> Grant | None:
         try:
-            found = await self._readers.run(selectors.find_room_access, subject, UUID(room))
+            found = await self._readers.run(live_access.find_room_access, subject, UUID(room))
         except TokenRefusedError as error:
             raise UnauthenticatedError(str(error)) from error
-        except selectors.KickedError as error:
+        except live_access.KickedError as error:
             raise ForbiddenError(KICKED) from error
         if found is None:
             return None
@@ -50,7 +50,7 @@ class DatabaseAccess:
         )
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
-        return await self._readers.run(selectors.current_epochs, keys)
+        return await self._readers.run(live_access.current_epochs, keys)
 
     async def authenticate(self, check: Check) -> tuple[User, Credential]:
         """Run a check of a credential: see `accounts.middleware.InThread`."""

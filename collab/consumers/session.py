@@ -26,8 +26,8 @@ from collab.engine.logged import GONE
 from collab.engine.ports import Grant
 from collab.engine.room import LiveRoom
 from collab.live import LiveEngine, get_engine
+from collab.live_access import NOT_KICKED, Subject
 from collab.models import LiveConnection
-from collab.selectors import NOT_KICKED, Subject
 
 logger = logging.getLogger("collab.consumer")
 

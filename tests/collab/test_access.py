@@ -13,8 +13,8 @@ from django.db import DatabaseError
 from accounts.models import User
 from collab.access import DatabaseAccess
 from collab.engine.errors import ForbiddenError, UnavailableError
+from collab.live_access import Subject
 from collab.models import Room, RoomMember, RoomRole
-from collab.selectors import Subject
 from collab.services import connections, members, rooms
 from tests.factories import make_connection, make_room, make_user
 
@@ -105,7 +105,7 @@ async def test_database_that_does_not_answer_is_unavailable(
     def fail(*args: object) -> None:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr("collab.selectors.find_room_access", fail)
+    monkeypatch.setattr("collab.live_access.find_room_access", fail)
     with pytest.raises(UnavailableError):
         await access.resolve(Subject(uuid4()), str(uuid4()))
 

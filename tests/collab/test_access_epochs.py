@@ -20,9 +20,10 @@ from django.test import TestCase
 from accounts.errors import DomainError
 from accounts.models import Group, OrganizationRole, User
 from accounts.services import groups, organizations, users
+from collab.live_access import current_epochs
 from collab.models import AccessRequest, RoomMember, RoomRole, ShareLinkGrant
 from collab.policies import Access, access_for
-from collab.selectors import current_epochs, rooms_visible_to
+from collab.selectors import rooms_visible_to
 from collab.services import access_requests, members, ownership, rooms, share_links
 from collab.services import organizations as room_organizations
 from tests.factories import (

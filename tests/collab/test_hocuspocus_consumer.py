@@ -39,8 +39,8 @@ from collab.engine.protocol import (
     create_update_message,
 )
 from collab.live import LiveEngine, stop_engine
+from collab.live_access import CREDENTIAL_ENDED
 from collab.models import LiveConnection, Room, RoomRole, StoredUpdate
-from collab.selectors import CREDENTIAL_ENDED
 from collab.services.connections import kick
 from collab.services.members import change_room_member_role, remove_room_member
 from tests.collab.client import YjsClient, connected

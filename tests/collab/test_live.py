@@ -18,8 +18,8 @@ from collab.engine.ports import Grant
 from collab.engine.protocol import create_update_message
 from collab.engine.room import LiveRoom
 from collab.live import DRAINING, HEAL_S, PEER_HEAL_S, LiveEngine, get_engine, stop_engine
+from collab.live_access import Subject
 from collab.models import Room, RoomMember, StoredUpdate
-from collab.selectors import Subject
 from collab.store import DatabaseLog, read_log
 from tests.engine.builders import document_of, typed
 from tests.engine.scripted import Line

@@ -22,9 +22,10 @@ from accounts.selectors import of_address
 from accounts.services import groups as group_services
 from accounts.services import organizations as organization_services
 from accounts.services import users
+from collab.live_access import Subject, find_room_access
 from collab.models import RoomMember, RoomRole
 from collab.policies import Access, Grants, access_for, room_access
-from collab.selectors import Subject, find_room_access, rooms_visible_to
+from collab.selectors import rooms_visible_to
 from collab.services import members, organizations
 from tests.factories import make_group, make_organization, make_room, make_user
 

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Organization, OrganizationRole, User
+from collab.live_access import Subject, find_room_access
 from collab.models import Room, RoomMember, RoomRole
 from collab.policies import NO_ACCESS, Abilities, Access, Grants, access_for, room_access
-from collab.selectors import Subject, explain_access, find_room_access, rooms_visible_to
+from collab.selectors import explain_access, rooms_visible_to
 from tests.factories import (
     add_to_organization,
     add_to_room,

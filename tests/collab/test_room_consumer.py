@@ -23,14 +23,14 @@ from accounts.models import Origin, Session, User
 from accounts.services.sessions import begin_session, end_session
 from accounts.services.tickets import INVALID, issue_ticket
 from accounts.tokens import MAX_TOKEN_BYTES, Credential
-from collab import selectors
+from collab import live_access
 from collab.consumers import RoomConsumer
 from collab.engine.leases import EXPIRED
 from collab.engine.logged import GONE
 from collab.engine.protocol import create_permission_denied_message
 from collab.live import LiveEngine
+from collab.live_access import CREDENTIAL_ENDED
 from collab.models import Room
-from collab.selectors import CREDENTIAL_ENDED
 from tests.collab.client import WebsocketCommunicator, YjsClient
 from tests.factories import make_room, make_user
 
@@ -307,7 +307,7 @@ async def test_user_without_access_any_more_is_not_let_in_by_a_newer_token(
     user: User, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with joined(room, f"token={await token_of(user)}") as client:
-        monkeypatch.setattr(selectors, "find_room_access", lambda *args: None)
+        monkeypatch.setattr(live_access, "find_room_access", lambda *args: None)
         await client.communicator.send_text(message(await token_of(user)))
         code, _ = await client.communicator.receive_close()
         assert code == 4403
@@ -335,7 +335,7 @@ async def test_connecting_is_one_query_to_authenticate_and_one_for_access(
     monkeypatch.setattr(
         middleware, "authenticate_access_token", counting("token", middleware.authenticate_access_token)
     )
-    monkeypatch.setattr(selectors, "find_room_access", counting("access", selectors.find_room_access))
+    monkeypatch.setattr(live_access, "find_room_access", counting("access", live_access.find_room_access))
     refresh = await sync_to_async(begin_session)(user=user)
     async with joined(room, f"token={refresh.access_token}"):
         assert counts == {"token": 1, "access": 1}

@@ -15,9 +15,9 @@ from django.utils import timezone
 from accounts.errors import NotFoundError, PermissionDeniedError
 from accounts.models import Organization, Session, Ticket, User
 from accounts.tokens import Credential, TokenRefusedError, fingerprint_of
-from collab import selectors
+from collab import live_access, selectors
+from collab.live_access import Subject
 from collab.models import RoomRole
-from collab.selectors import Subject
 from tests.factories import add_to_room, make_link_grant, make_organization, make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -122,22 +122,22 @@ def test_access_room_member_of_another_room_raises_not_found() -> None:
 
 def test_find_room_access_of_an_unknown_room_or_user_is_none() -> None:
     user = make_user()
-    assert selectors.find_room_access(Subject(user.pk), uuid4()) is None
-    assert selectors.find_room_access(Subject(uuid4()), make_room(owner=user).pk) is None
+    assert live_access.find_room_access(Subject(user.pk), uuid4()) is None
+    assert live_access.find_room_access(Subject(uuid4()), make_room(owner=user).pk) is None
 
 
 def test_find_room_access_without_a_grant_is_none() -> None:
-    assert selectors.find_room_access(Subject(make_user().pk), make_room(owner=make_user()).pk) is None
+    assert live_access.find_room_access(Subject(make_user().pk), make_room(owner=make_user()).pk) is None
 
 
 def test_find_room_access_of_a_deactivated_user_is_none() -> None:
     user = make_user(is_active=False)
-    assert selectors.find_room_access(Subject(user.pk), make_room(owner=user).pk) is None
+    assert live_access.find_room_access(Subject(user.pk), make_room(owner=user).pk) is None
 
 
 def test_find_room_access_in_the_trash_is_none() -> None:
     user = make_user()
-    assert selectors.find_room_access(Subject(user.pk), make_room(owner=user, trashed_at=NOW).pk) is None
+    assert live_access.find_room_access(Subject(user.pk), make_room(owner=user, trashed_at=NOW).pk) is None
 
 
 def test_find_room_access_gives_access_and_epochs_in_one_query(django_assert_num_queries) -> None:
@@ -145,7 +145,7 @@ def test_find_room_access_gives_access_and_epochs_in_one_query(django_assert_num
     room = make_room(make_organization(member=user), organization_role="editor", access_epoch=1)
     Organization.objects.update(access_epoch=2)
     with django_assert_num_queries(1):
-        found = selectors.find_room_access(Subject(user.pk), room.pk)
+        found = live_access.find_room_access(Subject(user.pk), room.pk)
     assert found is not None
     assert found.access.role == RoomRole.EDITOR
     assert found.epochs == {room.pk: 1, room.organization_id: 2, user.pk: 3}
@@ -176,10 +176,10 @@ def test_find_room_access_with_a_credential_has_its_epochs_in_the_same_query(
         password_fingerprint=fingerprint_of(user.password),
     )
     with django_assert_num_queries(1):
-        found = selectors.find_room_access(Subject(user.pk, credential), room.pk)
+        found = live_access.find_room_access(Subject(user.pk, credential), room.pk)
     assert found is not None
     assert found.epochs.keys() == {room.pk, room.organization_id, user.pk, session.pk, ticket.pk}
-    assert selectors.current_epochs(found.epochs) == found.epochs
+    assert live_access.current_epochs(found.epochs) == found.epochs
 
 
 def bad_credentials(user: User) -> Iterator[Credential]:
@@ -199,13 +199,13 @@ def test_find_room_access_with_a_credential_that_was_ended_is_refused() -> None:
     room = make_room(owner=user)
     for credential in bad_credentials(user):
         with pytest.raises(TokenRefusedError):
-            selectors.find_room_access(Subject(user.pk, credential), room.pk)
+            live_access.find_room_access(Subject(user.pk, credential), room.pk)
 
 
 def test_find_room_access_of_a_deactivated_user_with_a_bad_credential_is_none() -> None:
     user = make_user(is_active=False)
     subject = Subject(user.pk, credential_of(user, session_id=uuid4()))
-    assert selectors.find_room_access(subject, make_room(owner=user).pk) is None
+    assert live_access.find_room_access(subject, make_room(owner=user).pk) is None
 
 
 def test_find_room_access_says_when_the_first_of_its_share_links_expires() -> None:
@@ -216,7 +216,7 @@ def test_find_room_access_says_when_the_first_of_its_share_links_expires() -> No
     make_link_grant(make_room(), user, expires_at=now + timedelta(minutes=1))
     make_link_grant(room, make_user(), expires_at=now + timedelta(minutes=1))
     make_link_grant(room, user)
-    found = selectors.find_room_access(Subject(user.pk), room.pk)
+    found = live_access.find_room_access(Subject(user.pk), room.pk)
     assert found is not None
     assert found.changes_at == now + timedelta(hours=1)
 
@@ -224,13 +224,13 @@ def test_find_room_access_says_when_the_first_of_its_share_links_expires() -> No
 def test_find_room_access_by_a_link_without_an_end_does_not_change_by_itself() -> None:
     user, room = make_user(), make_room()
     make_link_grant(room, user)
-    found = selectors.find_room_access(Subject(user.pk), room.pk)
+    found = live_access.find_room_access(Subject(user.pk), room.pk)
     assert found is not None
     assert found.changes_at is None
 
 
 def epochs_of(*rows: models.Model) -> dict[UUID, int]:
-    return selectors.current_epochs([row.pk for row in rows])
+    return live_access.current_epochs([row.pk for row in rows])
 
 
 def test_current_epochs_of_nothing_are_none_without_a_query(django_assert_num_queries) -> None:
@@ -239,7 +239,7 @@ def test_current_epochs_of_nothing_are_none_without_a_query(django_assert_num_qu
 
 
 def test_current_epochs_of_unknown_ids_are_absent() -> None:
-    assert selectors.current_epochs([uuid4()]) == {}
+    assert live_access.current_epochs([uuid4()]) == {}
 
 
 def test_current_epochs_of_what_no_longer_counts_are_absent() -> None:
