@@ -27,7 +27,7 @@ class AuditAction(StrEnum):
     SIGN_IN_FAILED = "session.refused"
     SIGNED_OUT = "session.ended"
     TICKET_REUSED = "ticket.reused"
-    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105
+    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105  # a name or a sentence, no secret
     USER_DEACTIVATED = "user.deactivated"
     USER_ACTIVATED = "user.activated"
     USER_ERASED = "user.erased"

@@ -48,6 +48,7 @@ def send_mail(template: str, addresses: Iterable[str], *, subject: str, path: st
     try:
         sent = get_connection().send_messages(mails) if mails else 0
     except OSError as error:  # what mail servers refuse is one too
+        # Without a trace: the mail server is away, and not we are at fault.
         logger.error("No mail was sent (%s, %d of it): %s", template, len(mails), error)  # noqa: TRY400
     else:
         logger.info("Mail was sent (%s, %d of %d)", template, sent or 0, len(mails))

@@ -113,7 +113,9 @@ class OrganizationMember(Versioned):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="members")
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="organization_memberships")
-    email = models.EmailField(null=True, help_text="Invited; in lower case. None once there is an account.")  # noqa: DJ001
+    email = models.EmailField(  # noqa: DJ001  # none is no address, and only addresses are unique
+        null=True, help_text="Invited; in lower case. None once there is an account."
+    )
     role = models.CharField(max_length=6, choices=OrganizationRole.choices)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -54,7 +54,7 @@ class TokenRefusedError(Exception):
 
 
 SESSION_ENDED = "The session has ended."
-PASSWORD_CHANGED = "The user's password has been changed."  # noqa: S105
+PASSWORD_CHANGED = "The user's password has been changed."  # noqa: S105  # a name or a sentence, no secret
 
 
 class _Session(TypedDict):

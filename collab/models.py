@@ -70,7 +70,9 @@ class RoomMember(Versioned):
     room = models.ForeignKey(Room, models.CASCADE, related_name="members")
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="room_memberships")
     group = models.ForeignKey(Group, models.CASCADE, null=True, related_name="room_memberships")
-    email = models.EmailField(null=True, help_text="Invited; in lower case. None once there is an account.")  # noqa: DJ001
+    email = models.EmailField(  # noqa: DJ001  # none is no address, and only addresses are unique
+        null=True, help_text="Invited; in lower case. None once there is an account."
+    )
     role = models.CharField(max_length=6, choices=RoomRole.choices)
     created_at = models.DateTimeField(auto_now_add=True)
 

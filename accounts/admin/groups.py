@@ -52,7 +52,7 @@ class GroupAdmin(ReadOnlyAdmin):
 
     @admin.display(ordering="member_count")
     def members(self, group: Group) -> int:
-        return int(group.member_count)  # type: ignore[attr-defined]
+        return int(group.member_count)  # type: ignore[attr-defined]  # annotated
 
 
 @admin.register(GroupMember)

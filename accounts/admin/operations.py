@@ -52,7 +52,7 @@ def operation(description: str, *, done: str, consequence: str) -> Callable[[Run
             _run_each(model_admin, request, objects, run, done)
             return _back(request)
 
-        act.consequence = consequence  # type: ignore[attr-defined]
+        act.consequence = consequence  # type: ignore[attr-defined]  # read by the page that asks first
         return act
 
     return decorate

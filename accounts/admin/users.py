@@ -155,7 +155,7 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
         columns = {field.name for field in User._meta.concrete_fields} - {"is_active"}
         obj.save(update_fields=columns & set(form.changed_data))
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002  # Django calls it so
         page = copy(self)  # the form is made by the class alone, and has to know who sets the password
         page.change_password_form = partial(PasswordForm, operator=operator_of(request))
         return DjangoUserAdmin.user_change_password(page, request, id, form_url)

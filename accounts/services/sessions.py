@@ -41,7 +41,7 @@ FAILURES_AUDITED_EVERY_S = 60
 USED_BEFORE = "Token is blacklisted."
 #: Why a session ended, in the audit trail.
 SIGNED_OUT = "signed_out"
-TOKEN_REUSED = "refresh_token_reused"  # noqa: S105
+TOKEN_REUSED = "refresh_token_reused"  # noqa: S105  # a name or a sentence, no secret
 
 
 class _RefreshToken(RefreshToken):

@@ -45,7 +45,7 @@ class RoomOrganizationAdmin(OrganizationAdmin):
 
     @admin.display(ordering="room_count")
     def rooms(self, organization: Organization) -> int:
-        return int(organization.room_count)  # type: ignore[attr-defined]
+        return int(organization.room_count)  # type: ignore[attr-defined]  # annotated
 
     def links_of(self, request: HttpRequest, row: Organization) -> list[tuple[str, str]]:
         return [

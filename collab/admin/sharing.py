@@ -157,7 +157,7 @@ class ShareLinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="wrong passwords")
     def wrong(self, link: ShareLink) -> int:
-        return int(link.wrong_count)  # type: ignore[attr-defined]
+        return int(link.wrong_count)  # type: ignore[attr-defined]  # annotated
 
     def name_of(self, row: ShareLink) -> str:
         return f"{row.get_role_display()} link to {row.room}"

@@ -32,7 +32,7 @@ from collab.models import LiveConnection
 logger = logging.getLogger("collab.consumer")
 
 AUTH_AWAY = "Nobody can say now who you are; nothing was lost, try again later."
-NEEDS_TOKEN = "An access token is needed."  # noqa: S105
+NEEDS_TOKEN = "An access token is needed."  # noqa: S105  # a name or a sentence, no secret
 
 Scope = MutableMapping[str, Any]
 
