@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -15,7 +15,7 @@ from api.etags import conditional
 from api.serializers import BodySerializer, RoleField
 from api.views import ApiViewSet
 from collab import selectors
-from collab.models import SHARED_ROLES, Room, RoomRole
+from collab.models import ROOM_KIND_PATTERN, SHARED_ROLES, Room, RoomRole
 from collab.policies import access_for
 from collab.services import ownership, rooms
 
@@ -44,6 +44,7 @@ class RoomSerializer(serializers.ModelSerializer):
             "id",
             "organization",
             "name",
+            "kind",
             "organization_role",
             "created_at",
             "trashed_at",
@@ -76,13 +77,25 @@ class RoomQuerySerializer(serializers.Serializer):
     )
 
 
+class KindField(serializers.RegexField):
+    """The application's own word for what a room holds."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            ROOM_KIND_PATTERN, allow_blank=True, help_text=Room._meta.get_field("kind").help_text, **kwargs
+        )
+        self.error_messages["invalid"] = "At most 32 of the characters a to z, 0 to 9 and -."
+
+
 class NewRoomSerializer(BodySerializer):
     organization = serializers.UUIDField()
     name = serializers.CharField(max_length=200)
+    kind = KindField(required=False)
 
 
 class RoomChangesSerializer(BodySerializer):
     name = serializers.CharField(required=False, max_length=200)
+    kind = KindField(required=False)
     organization_role = RoleField(
         [RoomRole(value) for value, _ in SHARED_ROLES],
         required=False,
@@ -117,7 +130,12 @@ class RoomViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Make a room in an organization that the caller is a member of, and not a guest."""
         body = self.body(NewRoomSerializer)
-        room = rooms.create_room(actor=self.caller, organization_id=body["organization"], name=body["name"])
+        room = rooms.create_room(
+            actor=self.caller,
+            organization_id=body["organization"],
+            name=body["name"],
+            kind=body.get("kind", ""),
+        )
         return self.one(selectors.access_room(self.caller, room.pk), status=201)
 
     def retrieve(self, request: Request, room_id: UUID) -> Response:
@@ -127,7 +145,7 @@ class RoomViewSet(ApiViewSet):
     @conditional
     @extend_schema(request=RoomChangesSerializer)
     def partial_update(self, request: Request, room_id: UUID) -> Response:
-        """Change the name, or the role of the organization's members: needs `manage`."""
+        """Change the name, the kind, or the role of the organization's members: needs `manage`."""
         changes = cast("rooms.RoomChanges", self.body(RoomChangesSerializer))
         return self.one(
             rooms.update_room(actor=self.caller, room_id=room_id, if_match=self.if_match, **changes)

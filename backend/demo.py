@@ -51,14 +51,14 @@ def load_demo() -> Room:
     press = create_organization(owner=ada, name=PRESS)
     for person, role in ((ben, OrganizationRole.MEMBER), (cleo, OrganizationRole.GUEST)):
         add_organization_member(actor=ada, organization_id=press.pk, email=person.email, role=role)
-    launch = create_room(actor=ada, organization_id=press.pk, name=LAUNCH_NOTES)
+    launch = create_room(actor=ada, organization_id=press.pk, name=LAUNCH_NOTES, kind="rich-text")
     add_room_member(actor=ada, room_id=launch.pk, role=RoomRole.EDITOR, user_id=ben.pk)
     add_room_member(actor=ada, room_id=launch.pk, role=RoomRole.VIEWER, user_id=cleo.pk)
-    style = create_room(actor=ada, organization_id=press.pk, name="House style")
+    style = create_room(actor=ada, organization_id=press.pk, name="House style", kind="rich-text")
     update_room(actor=ada, room_id=style.pk, organization_role=RoomRole.VIEWER)
 
     labs = create_organization(owner=dan, name=LABS)
-    create_room(actor=dan, organization_id=labs.pk, name="Tide table")
+    create_room(actor=dan, organization_id=labs.pk, name="Tide table", kind="code")
 
     update = launch_notes()
     parse_update(update)

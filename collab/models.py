@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
+from django.core.validators import RegexValidator
 from django.db import models
 
 from accounts.models import Group, Organization, User, Versioned
@@ -25,15 +26,26 @@ class RoomRole(models.TextChoices):
 #: The roles that many may be given at once, by organization or link, or may ask for: never owner.
 SHARED_ROLES = [(RoomRole.EDITOR.value, "Editor"), (RoomRole.VIEWER.value, "Viewer")]
 
+#: What `Room.kind` may be; none if empty.
+ROOM_KIND_PATTERN = r"^[a-z0-9-]{0,32}\Z"
+
 
 class Room(Versioned):
     """The shared thing: a name, members, and one Yjs document."""
 
-    versioned_fields = ("name", "organization_role")
+    versioned_fields = ("name", "organization_role", "kind")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="rooms")
     name = models.CharField(max_length=200)
+    kind = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(ROOM_KIND_PATTERN)],
+        help_text="The application's own word for what the room holds, so that a page knows its editor.",
+    )
     organization_role = models.CharField(  # noqa: DJ001  # none is no role, and not an empty one
         max_length=6,
         choices=SHARED_ROLES,

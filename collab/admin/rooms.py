@@ -59,6 +59,7 @@ class RoomAdmin(ReadOnlyAdmin):
         "name",
         "id",
         "organization",
+        "kind",
         "organization_role",
         "created_at",
         "trashed_at",

@@ -24,12 +24,15 @@ class RoomChanges(TypedDict, total=False):
     """What `update_room` may change; what is absent stays."""
 
     name: str
+    kind: str
     organization_role: RoomRole | None
 
 
 @transaction.atomic
-def create_room(*, actor: User, organization_id: UUID, name: str) -> Room:
+def create_room(*, actor: User, organization_id: UUID, name: str, kind: str = "") -> Room:
     """Make an empty room; the actor becomes its first owner.
+
+    `kind`: see `Room.kind`.
 
     Raises:
         NotFoundError: no such organization, or the actor is not a member of it.
@@ -38,7 +41,7 @@ def create_room(*, actor: User, organization_id: UUID, name: str) -> Room:
     # Locked, or the organization could be deleted between the check and the commit.
     lock_organization(organization_id)
     organization = access_organization(actor, organization_id, needs="create_rooms")
-    room = Room.objects.create(organization=organization, name=name)
+    room = Room.objects.create(organization=organization, name=name, kind=kind)
     RoomHead.objects.create(room=room)
     RoomMember.objects.create(room=room, user=actor, role=RoomRole.OWNER)
     record(AuditAction.ROOM_CREATED, organization_id=organization_id, actor=actor, room_id=room.pk)
@@ -53,7 +56,7 @@ def update_room(
     if_match: Collection[str] | None = None,
     **changes: Unpack[RoomChanges],
 ) -> Room:
-    """Change the name, or the role that every member of the organization has.
+    """Change the name, the kind, or the role that every member of the organization has.
 
     Raises:
         NotFoundError, PermissionDeniedError: see `selectors.access_room`.

@@ -59,6 +59,7 @@ def test_create_gives_the_room_to_its_owner(api, user) -> None:
         "id": str(room.pk),
         "organization": str(organization.pk),
         "name": "Plan",
+        "kind": "",
         "organization_role": None,
         "created_at": room.created_at.isoformat().replace("+00:00", "Z"),
         "trashed_at": None,
@@ -98,6 +99,37 @@ def test_change_organization_role_keeps_the_name(role: str | None, api, user) ->
     room = make_room(owner=user, organization_role="viewer")
     body = api.patch(f"{ROOMS}{room.pk}/", {"organization_role": role}).json()
     assert (body["organization_role"], body["name"]) == (role, room.name)
+
+
+BAD_KINDS = ["Text", "rich text", "x" * 33, "text\ncode", "é", None, 1]
+
+
+@pytest.mark.parametrize("kind", BAD_KINDS, ids=ascii)
+def test_create_or_change_with_a_bad_kind_is_400(kind: Any, api, user, errors) -> None:
+    room = make_room(owner=user)
+    body = {"name": "Plan", "organization": str(room.organization_id), "kind": kind}
+    assert list(errors.fields(api.post(ROOMS, body))) == ["kind"]
+    assert list(errors.fields(api.patch(f"{ROOMS}{room.pk}/", {"kind": kind}))) == ["kind"]
+    assert Room.objects.get().kind == ""
+
+
+def test_kind_is_given_at_creation_and_changed_by_whoever_manages(api, user) -> None:
+    organization = make_organization(member=user)
+    body = {"name": "Plan", "organization": str(organization.pk), "kind": "rich-text"}
+    room = api.post(ROOMS, body).json()
+    assert room["kind"] == "rich-text"
+    assert api.patch(f"{ROOMS}{room['id']}/", {"kind": "x" * 32}).json()["kind"] == "x" * 32
+    assert api.patch(f"{ROOMS}{room['id']}/", {"kind": ""}).json()["kind"] == ""
+    assert api.get(ROOMS).json()["results"][0]["kind"] == ""
+
+
+def test_change_of_the_kind_is_audited_and_needs_manage(api, user, errors) -> None:
+    room = make_room(owner=user)
+    api.patch(f"{ROOMS}{room.pk}/", {"kind": "code"})
+    assert api.get(f"{ROOMS}{room.pk}/audit/").json()["results"][0]["details"]["fields"] == "kind"
+    theirs = make_room(editor=user)
+    assert errors.code(api.patch(f"{ROOMS}{theirs.pk}/", {"kind": "code"}), 403)
+    assert Room.objects.get(pk=theirs.pk).kind == ""
 
 
 def test_change_of_nothing_is_the_room(api, user) -> None:
