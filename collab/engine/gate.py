@@ -14,19 +14,13 @@ Sources: yjs `encoding.js`, `DeleteSet.js`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from collab.engine.encoding import read_var_uint
 from collab.engine.errors import LimitError, MalformedError, UpdateRefusedError
+from collab.engine.slices import NO_METER, Meter, finish_in_slices
 from collab.engine.structs import MAX_CLIENT_BITS, MAX_CLOCK, SKIP, SLICE, Places, finish, read_struct
-
-T = TypeVar("T")
-Meter = AbstractContextManager[None]
-_NO_METER: Meter = nullcontext()
 
 #: Structs and bytes in one run at most, except that one long struct is a run of its own: so a place in
 #: a long run is found without reading all of it.
@@ -89,7 +83,7 @@ def parse_update(data: bytes, max_structs: int | None = None) -> ParsedUpdate:
 
 
 async def parse_update_in_slices(
-    data: bytes, max_structs: int | None = None, meter: Meter = _NO_METER
+    data: bytes, max_structs: int | None = None, meter: Meter = NO_METER
 ) -> ParsedUpdate:
     """As `parse_update`, letting the event loop go on now and then. Cancelling leaves nothing behind.
 
@@ -97,18 +91,6 @@ async def parse_update_in_slices(
         meter: is entered for each slice.
     """
     return await finish_in_slices(_walk_update(data, max_structs), meter)
-
-
-async def finish_in_slices(walk: Generator[None, None, T], meter: Meter = _NO_METER) -> T:
-    """Drive a walk to its end, letting the event loop go on at each of its pauses."""
-    while True:
-        try:
-            with meter:
-                next(walk)
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        await asyncio.sleep(0)
 
 
 def parse_state_vector(data: bytes, max_clients: int | None = None) -> dict[int, int]:
@@ -122,7 +104,7 @@ def parse_state_vector(data: bytes, max_clients: int | None = None) -> dict[int,
 
 
 async def parse_state_vector_in_slices(
-    data: bytes, max_clients: int | None = None, meter: Meter = _NO_METER
+    data: bytes, max_clients: int | None = None, meter: Meter = NO_METER
 ) -> dict[int, int]:
     """As `parse_state_vector`, letting the event loop go on now and then."""
     return await finish_in_slices(_walk_state_vector(data, max_clients), meter)

@@ -2,12 +2,11 @@
 
 Everything between two `await`s happens at once, so that a room needs no lock: a frame is decoded,
 authorized and taken in without a pause, except that a long update is walked in slices before that.
-Updates that come in during one turn of the event loop go out as one, built once for all recipients.
+What goes out to all is in `broadcast`, what one who asks is told of the document in `answers`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,8 +14,10 @@ from functools import partial
 from typing import Protocol
 from uuid import UUID
 
+from collab.engine.answers import Answers
+from collab.engine.broadcast import Broadcast
 from collab.engine.connection import Clocks, Connection
-from collab.engine.document import Document, join_updates
+from collab.engine.document import Document
 from collab.engine.errors import (
     CollabError,
     LimitError,
@@ -25,15 +26,13 @@ from collab.engine.errors import (
 )
 from collab.engine.gate import (
     SHORT_BYTES,
-    Meter,
     ParsedUpdate,
-    finish_in_slices,
     parse_state_vector,
     parse_state_vector_in_slices,
     parse_update,
     parse_update_in_slices,
 )
-from collab.engine.hocuspocus import DocumentMessage, Stateless, create_stateless_message
+from collab.engine.hocuspocus import DocumentMessage, Stateless
 from collab.engine.limits import Limits
 from collab.engine.plans import Plan
 from collab.engine.ports import (
@@ -51,20 +50,12 @@ from collab.engine.protocol import (
     SyncStep1,
     SyncStep2,
     Update,
-    create_sync_step_1_message,
-    create_sync_step_2_message,
     create_update_message,
     decode_message,
 )
-from collab.engine.readings import Reading
+from collab.engine.slices import NO_METER, Meter, keep_up
 
 logger = logging.getLogger("collab.room")
-
-#: Structs and deleted ranges in updates that go out as one; beyond, joining costs more than it saves.
-MAX_JOINED_PARTS = 2_000
-
-#: How often a plan is brought up to date; then the rest is done without a pause.
-MAX_RENEWALS = 20
 
 READ_ONLY = "You may read this room, but not change it."
 
@@ -119,11 +110,12 @@ class LiveRoom:
         self.name = name
         self.document = Document()
         self.connections: dict[str, Connection] = {}
+        self._broadcast = Broadcast(self.connections, self._flush_presence)
         self.presence = RoomPresence(
             room_name=name,
             connections=self.connections,
             publish=publish,
-            flush_soon=self._flush_soon,
+            flush_soon=self._broadcast.flush_soon,
             limits=limits,
             clock=clock,
         )
@@ -134,10 +126,7 @@ class LiveRoom:
         self._replication = replication
         self._publish = publish
         self._limits = limits
-        self._news: list[tuple[ParsedUpdate, Connection | None]] = []
-        self._flush_is_due = False
-        self._is_reading = asyncio.Lock()
-        self._answered: tuple[bytes, bytes] | None = None  # an update, and the message that brings it
+        self._answers = Answers(lambda: self.document)
 
     # -- connections
 
@@ -155,16 +144,10 @@ class LiveRoom:
                 raise LimitError("You have as many connections to this room as are allowed.")
         self.connections[connection.id] = connection
         connection.catch_up = self._catch_up
-        connection.known_now = self._known_now
+        connection.known_now = self._answers.known_now
         if not connection.asks_in_turn:
-            connection.ask(self._question())
+            connection.ask(self._answers.question())
         self.presence.send_to(connection)
-
-    def _question(self) -> bytes:
-        return create_sync_step_1_message(self.document.question())
-
-    def _known_now(self) -> Clocks:
-        return self.document.state_vector()  # of the document that is here then: it may be another one
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection and take its presence away; harmless if it has left already."""
@@ -176,7 +159,7 @@ class LiveRoom:
         could_write = connection.can_write
         connection.allow_writing(is_allowed=is_allowed)
         if is_allowed and not could_write:
-            connection.ask(self._question())
+            connection.ask(self._answers.question())
 
     def close_connection(
         self, connection: Connection, error: CollabError, *, is_denial: bool = False
@@ -231,8 +214,8 @@ class LiveRoom:
                 known = await self._parse_state_vector(state_vector, connection.meter)
                 if connection.asks_in_turn and not is_reply:
                     with connection.meter:
-                        connection.ask(self._question(), in_turn=True)
-                await self._answer(connection, known)
+                        connection.ask(self._answers.question(), in_turn=True)
+                await self._answers.answer(connection, known)
             case SyncStep2(update):
                 await self._receive_update(connection, update, is_answer=True)
             case Update(update):
@@ -251,36 +234,6 @@ class LiveRoom:
             return parse_state_vector(data)
         return await parse_state_vector_in_slices(data, self._limits.max_structs_per_update, meter)
 
-    async def _answer(self, connection: Connection, known: Clocks) -> None:
-        if not self.document.is_long:
-            with connection.meter:
-                self._send_difference(connection, known)
-            return
-        async with self._is_reading:  # who waits may find that it was encoded for somebody else
-            document = self.document
-            if connection.is_behind or document.find_difference(known) is not None:
-                with connection.meter:
-                    self._send_difference(connection, known)
-                return
-            with document.reading(known) as reading:
-                await _carry_on(reading, connection.meter)
-                with connection.meter:
-                    update = document.read(reading, known)
-                    connection.send(self._frame(update), reading.first_clocks)
-
-    def _send_difference(self, connection: Connection, known: Clocks) -> None:
-        first_clocks = {client: known.get(client, 0) for client in self.document.state_vector()}
-        if connection.is_behind:  # it gets one difference, however often it asks
-            connection.owe(first_clocks)
-        else:
-            connection.send(self._frame(self.document.difference(known)), first_clocks)
-
-    def _frame(self, update: bytes) -> bytes:
-        """The difference as a message; one for all who ask for the same, which may be the whole document."""
-        if self._answered is None or self._answered[0] is not update:
-            self._answered = update, create_sync_step_2_message(update)
-        return self._answered[1]
-
     async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
         changes = connection.changes_in(is_answer=is_answer)
         on_saved = partial(connection.confirm, changes) if changes else None
@@ -288,11 +241,11 @@ class LiveRoom:
             update = await self.parse(data, connection.meter)
             with self._planning(update) as plan:
                 if plan is not None:
-                    await _carry_on(plan, connection.meter)
+                    await keep_up(plan, connection.meter)
                 while connection.confirmation is not None:
                     await _settled(connection)
                     if plan is not None:
-                        await _carry_on(plan, connection.meter)
+                        await keep_up(plan, connection.meter)
                 if connection.is_closed:
                     return
                 with connection.meter:
@@ -317,14 +270,14 @@ class LiveRoom:
             return
         with connection.meter:
             if connection.can_write:
-                self.broadcast_stateless(payload, connection)
+                self._broadcast.send_stateless(payload, connection)
                 self._publish(StatelessMessage(self.name, payload))
             else:
                 connection.on_write_denied()
 
     async def parse(self, data: bytes, meter: Meter | None = None) -> ParsedUpdate:
         """Pass an update through the gate, a long one in slices, each of them metered."""
-        meter = meter or nullcontext()
+        meter = meter or NO_METER
         if len(data) <= SHORT_BYTES:
             with meter:
                 return parse_update(data, self._limits.max_structs_per_update)
@@ -352,10 +305,10 @@ class LiveRoom:
         if too_big and not self.document.contains(update, plan):
             raise UpdateRefusedError(f"The document has reached {self._limits.max_document_bytes} bytes.")
         if self.document.take_in(update, plan):
-            self._answered = None
+            self._answers.changed()
             self._tell(update, author)
             author_id = author.user_id if author is not None else None
-            self._replication.record(self, update.data, author_id, lambda: self._echo(update))
+            self._replication.record(self, update.data, author_id, lambda: self._broadcast.echo(update))
         elif author is not None and author.wants_echo and update.parts:
             frame = create_update_message(update.data)
             self._replication.when_saved(self, lambda: author.send(frame, update.first_clocks))
@@ -371,81 +324,37 @@ class LiveRoom:
         update = await parse_update_in_slices(data)
         with self._planning(update) as plan:
             if plan is not None:
-                await _carry_on(plan, nullcontext())
+                await keep_up(plan, NO_METER)
             self.absorb(update, plan)
 
     def absorb(self, update: ParsedUpdate, plan: Plan | None = None) -> None:
         """Take in what the log or another process already has, and pass it on here."""
         if self.document.take_in(update, plan):
-            self._answered = None
+            self._answers.changed()
             self._tell(update, None)
-            self._echo(update)
+            self._broadcast.echo(update)
 
     # -- what goes out
 
     def _tell(self, update: ParsedUpdate, author: Connection | None) -> None:
         for follower in self.followers:
             follower.apply(update.data)
-        self._news.append((update, author))
-        self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        if not self._flush_is_due:
-            self._flush_is_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flush_is_due = False
-        if self._news:
-            news, self._news = self._news, []
-            if sum(update.parts for update, _ in news) <= MAX_JOINED_PARTS:
-                self._broadcast_updates(news)
-            else:
-                for one in news:
-                    self._broadcast_updates([one])
-        self.presence.flush()
-
-    def _broadcast_updates(self, news: list[tuple[ParsedUpdate, Connection | None]]) -> None:
-        """One frame for all that is new, to everyone but the one connection it all came from."""
-        sources = {author.id if author is not None else None for _, author in news}
-        only_source = sources.pop() if len(sources) == 1 else None
-        frame, first_clocks = _joined([update for update, _ in news])
-        for connection in self.connections.values():
-            if connection.id != only_source and not connection.wants_echo:
-                connection.send(frame, first_clocks)
-
-    def _echo(self, update: ParsedUpdate) -> None:
-        """Send what is saved to those who asked for that.
-
-        They are sent nothing before: what they wrote may come back to them by someone else, and would
-        look like the echo that promises it is saved.
-        """
-        receivers = [connection for connection in self.connections.values() if connection.wants_echo]
-        if receivers:
-            frame, first_clocks = create_update_message(update.data), update.first_clocks
-            for connection in receivers:
-                connection.send(frame, first_clocks)
+        self._broadcast.tell(update, author)
 
     def broadcast(self, frame: bytes) -> None:
         """Send a frame as it is to every connection here that speaks y-websocket."""
-        for connection in self.connections.values():
-            connection.send_foreign(frame)
+        self._broadcast.send_foreign(frame)
 
     def broadcast_everywhere(self, frame: bytes) -> None:
         """Send a frame as it is to every such connection of the room, in all processes."""
         self.broadcast(frame)
         self._publish(BroadcastFrame(self.name, frame))
 
-    def broadcast_stateless(self, payload: str, author: Connection | None = None) -> None:
-        """Send an application's message to every connection here that speaks Hocuspocus, but its author."""
-        message = create_stateless_message(payload)
-        for connection in self.connections.values():
-            if connection is not author:
-                connection.send_stateless(message)
+    def _flush_presence(self) -> None:
+        self.presence.flush()
 
     def _catch_up(self, known: Clocks) -> list[bytes]:
-        """What brings a connection level whose queue was dropped, with any question that was in it."""
-        frames = [self._question(), self._frame(self.document.difference(known))]
+        frames = self._answers.catch_up(known)
         presence = self.presence.frame()
         return frames if presence is None else [*frames, presence]
 
@@ -459,31 +368,12 @@ class LiveRoom:
             case BroadcastFrame():
                 self.broadcast(message.frame)
             case StatelessMessage():
-                self.broadcast_stateless(message.payload)
+                self._broadcast.send_stateless(message.payload)
             case _:
                 self._replication.received(self, message)
-
-
-async def _carry_on(plan: Plan | Reading, meter: Meter) -> None:
-    """Bring it up to date in slices. It may be left behind by others who never stop."""
-    await finish_in_slices(plan.work(), meter)
-    for _ in range(MAX_RENEWALS):
-        if not plan.changed:
-            return
-        await finish_in_slices(plan.work(), meter)
 
 
 async def _settled(connection: Connection) -> None:
     """Return when it is known what the connection may do now."""
     while connection.confirmation is not None:  # it may be in doubt again when this goes on
         await connection.confirmation.wait()
-
-
-def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Clocks]:
-    if len(updates) == 1:
-        return create_update_message(updates[0].data), updates[0].first_clocks
-    first_clocks: Clocks = {}
-    for update in updates:
-        for client, clock in update.first_clocks.items():
-            first_clocks[client] = min(clock, first_clocks.get(client, clock))
-    return create_update_message(join_updates(updates)), first_clocks

@@ -1,0 +1,98 @@
+"""What a live room sends to all its connections in this process.
+
+Updates that come in during one turn of the event loop go out as one, built once for all recipients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from collab.engine.connection import Clocks, Connection
+from collab.engine.document import join_updates
+from collab.engine.gate import ParsedUpdate
+from collab.engine.hocuspocus import create_stateless_message
+from collab.engine.protocol import create_update_message
+
+#: Structs and deleted ranges in updates that go out as one; beyond, joining costs more than it saves.
+MAX_JOINED_PARTS = 2_000
+
+
+class Broadcast:
+    """See the module.
+
+    Args:
+        connections: those of the room in this process, by id; the room changes the mapping.
+        flush_presence: sends what is new of who is there.
+    """
+
+    def __init__(self, connections: Mapping[str, Connection], flush_presence: Callable[[], None]) -> None:
+        self._connections = connections
+        self._flush_presence = flush_presence
+        self._news: list[tuple[ParsedUpdate, Connection | None]] = []
+        self._flush_is_due = False
+
+    def tell(self, update: ParsedUpdate, author: Connection | None) -> None:
+        """Send an update at the end of the turn, except to its author and those who wait for what is saved."""
+        self._news.append((update, author))
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Have everything that is new sent at the end of this turn."""
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if self._news:
+            news, self._news = self._news, []
+            if sum(update.parts for update, _ in news) <= MAX_JOINED_PARTS:
+                self._send_updates(news)
+            else:
+                for one in news:
+                    self._send_updates([one])
+        self._flush_presence()
+
+    def _send_updates(self, news: list[tuple[ParsedUpdate, Connection | None]]) -> None:
+        """One frame for all that is new, to everyone but the one connection it all came from."""
+        sources = {author.id if author is not None else None for _, author in news}
+        only_source = sources.pop() if len(sources) == 1 else None
+        frame, first_clocks = _joined([update for update, _ in news])
+        for connection in self._connections.values():
+            if connection.id != only_source and not connection.wants_echo:
+                connection.send(frame, first_clocks)
+
+    def echo(self, update: ParsedUpdate) -> None:
+        """Send what is saved to those who asked for that.
+
+        They are sent nothing before: what they wrote may come back to them by someone else, and would
+        look like the echo that promises it is saved.
+        """
+        receivers = [connection for connection in self._connections.values() if connection.wants_echo]
+        if receivers:
+            frame, first_clocks = create_update_message(update.data), update.first_clocks
+            for connection in receivers:
+                connection.send(frame, first_clocks)
+
+    def send_foreign(self, frame: bytes) -> None:
+        """Send a frame as it is to every connection here that speaks y-websocket."""
+        for connection in self._connections.values():
+            connection.send_foreign(frame)
+
+    def send_stateless(self, payload: str, author: Connection | None = None) -> None:
+        """Send an application's message to every connection here that speaks Hocuspocus, but its author."""
+        message = create_stateless_message(payload)
+        for connection in self._connections.values():
+            if connection is not author:
+                connection.send_stateless(message)
+
+
+def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Clocks]:
+    if len(updates) == 1:
+        return create_update_message(updates[0].data), updates[0].first_clocks
+    first_clocks: Clocks = {}
+    for update in updates:
+        for client, clock in update.first_clocks.items():
+            first_clocks[client] = min(clock, first_clocks.get(client, clock))
+    return create_update_message(join_updates(updates)), first_clocks
