@@ -33,7 +33,7 @@ class Broadcast:
         self._flush_is_due = False
 
     def tell(self, update: ParsedUpdate, author: Connection | None) -> None:
-        """Send an update at the end of the turn, except to its author and those who wait for what is saved."""
+        """Send an update at the end of the turn, but not to its author or who waits for what is saved."""
         self._news.append((update, author))
         self.flush_soon()
 
