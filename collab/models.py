@@ -26,8 +26,8 @@ class RoomRole(models.TextChoices):
 #: The roles that many may be given at once, by organization or link, or may ask for: never owner.
 SHARED_ROLES = [(RoomRole.EDITOR.value, "Editor"), (RoomRole.VIEWER.value, "Viewer")]
 
-#: What `Room.kind` may be; none if empty.
-ROOM_KIND_PATTERN = r"^[a-z0-9-]{0,32}\Z"
+#: What `Room.kind` may be, if it is not empty.
+ROOM_KIND_PATTERN = r"^[a-z0-9-]{1,32}\Z"
 
 
 class Room(Versioned):

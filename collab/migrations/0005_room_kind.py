@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='room',
             name='kind',
-            field=models.CharField(blank=True, db_default='', default='', help_text="The application's own word for what the room holds, so that a page knows its editor.", max_length=32, validators=[django.core.validators.RegexValidator('^[a-z0-9-]{0,32}\\Z')]),
+            field=models.CharField(blank=True, db_default='', default='', help_text="The application's own word for what the room holds, so that a page knows its editor.", max_length=32, validators=[django.core.validators.RegexValidator('^[a-z0-9-]{1,32}\\Z')]),
         ),
     ]
