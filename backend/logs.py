@@ -7,14 +7,18 @@ import re
 from typing import Any
 
 _SECRETS = re.compile(
-    r"(?P<name>(?:^|[?&;\s])(?:token|ticket|access|refresh|password)=|\bBearer\s+)[^&\s\"']+", re.IGNORECASE
+    r"(?P<name>(?:^|[?&;\s])(?:token|ticket|access|refresh|password|invitation)=|\bBearer\s+)[^&\s\"']+",
+    re.IGNORECASE,
 )
+#: Addresses of the page that end with a secret; `/api/v1/invitations/` is none of them.
+_PATHS = re.compile(r"(?<!/v1)(?P<path>/(?:invitations|links)/)[^\s/?\"']+")
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 
 def redact(text: str) -> str:
     """Replace every token, ticket and password in a log line by `[redacted]`."""
-    return _JWT.sub("[redacted]", _SECRETS.sub(r"\g<name>[redacted]", text))
+    text = _PATHS.sub(r"\g<path>[redacted]", _SECRETS.sub(r"\g<name>[redacted]", text))
+    return _JWT.sub("[redacted]", text)
 
 
 class RedactSecrets(logging.Filter):

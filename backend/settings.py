@@ -5,7 +5,7 @@ from typing import Any
 
 from corsheaders.defaults import default_headers
 
-from backend.env import VAR_DIR, read_environment
+from backend.env import BASE_DIR, VAR_DIR, read_environment
 
 ENVIRONMENT = read_environment()
 
@@ -71,7 +71,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
 else:
-    # Every HTTP request runs in a thread of its own: without a pool it would connect each time. Between two
+    # The threads of HTTP requests (`backend.handler`) take their connections from a pool. Between two
     # attempts to connect the pool waits twice as long each time, up to `reconnect_timeout`: as long as anyone
     # waits for a connection (`timeout`), so that the next who asks begins anew and nobody waits in vain.
     # The threads of the live engine do without it, see `collab.threads`.
@@ -193,6 +193,9 @@ FORMAT_MODULE_PATH = ["backend.formats"]
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+
+#: Where `make frontend` puts the page.
+PAGE_DIR = BASE_DIR / "frontend" / "dist"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -2,15 +2,19 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from api.errors import route_not_found
+from backend import page
 from backend.health import healthz, readyz
 from backend.static import serve_static
 
+#: What the page answers to, see `frontend/src/app.tsx`.
+PAGE_ROUTES = "(?:sign-in|register|account|rooms/[^/]+|organizations/[^/]+|invitations/[^/]+|links/[^/]+)/?"
+
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs")),
+    re_path(rf"^(?:|{PAGE_ROUTES})$", page.index),
+    re_path(r"^assets/(?P<name>[\w-][\w.-]*)$", page.asset),
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/v1/", include("api.urls")),

@@ -23,7 +23,8 @@ class Command(BaseCommand):
         people = "\n".join(f"    {person.email:<{width}}   {person.about}" for person in PEOPLE)
         self.stdout.write(
             f"\nSign in with the password {PASSWORD} as\n{people}\n\n"
-            f"Open      http://{host}:{port}/api/docs/   the REST API, to try out\n"
+            f"Open      http://{host}:{port}/            the page: rooms and their editors\n"
+            f"          http://{host}:{port}/api/docs/   the REST API, to try out\n"
             f"          http://{host}:{port}/admin/      the tables, as {PEOPLE[0].email}\n"
             f"Connect   ws://{host}:{port}/ws/{room.pk}?token=…   “{LAUNCH_NOTES}”\n"
             f"          ws://{host}:{port}/collaboration   Hocuspocus, with {room.pk} as the name\n"
