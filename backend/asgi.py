@@ -14,15 +14,26 @@ from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
-http = get_asgi_application()  # loads the apps, which everything below needs
+asynchronous = get_asgi_application()  # loads the apps, which everything below needs
 
 from accounts.middleware import Check, JWTAuthMiddleware  # noqa: E402
 from accounts.models import User  # noqa: E402
 from accounts.tokens import Credential  # noqa: E402
+from backend.handler import ThreadHandler  # noqa: E402
 from backend.origin import OriginCheck, refuse_handshake  # noqa: E402
 from backend.server import end_with_parent, set_apart_what_stays  # noqa: E402
 from collab.consumers import HocuspocusConsumer, RoomConsumer  # noqa: E402
 from collab.live import get_engine, stop_engine  # noqa: E402
+
+#: What has to answer when no thread is free, and when the database does not.
+PROBES = frozenset({"/healthz", "/readyz"})
+
+synchronous = ThreadHandler()
+
+
+async def http(scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    """All requests but probes are answered in threads."""
+    await (asynchronous if scope["path"] in PROBES else synchronous)(scope, receive, send)
 
 
 async def lifespan(
