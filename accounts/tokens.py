@@ -20,6 +20,7 @@ from rest_framework_simplejwt.tokens import AccessToken, Token
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.models import Session, Ticket, User
+from accounts.prepared import PreparedQuery
 
 MAX_TOKEN_BYTES = 8192
 SESSION_CLAIM = "sid"
@@ -113,7 +114,8 @@ def holder_of(token: Token) -> User:
         TokenRefusedError: see `authenticate_access_token`.
     """
     credential = credential_of(token)
-    user = _with_session(User.objects.filter(pk=credential.user_id), credential.session_id).first()
+    limits = {} if credential.session_id is None else {"session_id": credential.session_id}
+    user: _UserAndSession | None = _holder.first(tuple(limits), user_id=credential.user_id, **limits)
     if user is None:
         raise TokenRefusedError("User not found.", "user_not_found")
     check_active(user)
@@ -135,11 +137,18 @@ def fingerprint_of(password: str) -> str:
     return str(get_md5_hash_password(password))
 
 
-def _with_session(users: QuerySet[User], session_id: UUID | None) -> QuerySet[_UserAndSession]:
+def _make_holder(
+    shape: tuple[str, ...], *, user_id: UUID, session_id: UUID | None = None
+) -> QuerySet[_UserAndSession]:
+    """`shape`: which of the values there are, beside the first."""
     lives: Any = Value(True)
     if session_id is not None:
         lives = Exists(living_sessions().filter(pk=session_id, user=OuterRef("pk")))
-    return cast("QuerySet[_UserAndSession]", users.annotate(has_living_session=lives))
+    users = User.objects.filter(pk=user_id).annotate(has_living_session=lives)
+    return cast("QuerySet[_UserAndSession]", users)
+
+
+_holder = PreparedQuery(_make_holder)
 
 
 def living_sessions() -> QuerySet[Session]:

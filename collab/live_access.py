@@ -15,11 +15,11 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery, Value
 from django.utils import timezone
 
 from accounts.models import Organization, User
+from accounts.prepared import PreparedQuery
 from accounts.tokens import Credential, TokenRefusedError, living_sessions, living_tickets, still_holds
 from collab.ids import IsAnyOf
 from collab.models import LiveConnection, Room
 from collab.policies import Access, Grants, living_link_grants, room_access, with_grants
-from collab.prepared import PreparedQuery
 
 #: The epoch of sessions and tickets: they are good until they are ended, and never again.
 ENDLESS = 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, UUIDField, Value
+from django.utils import timezone
 
+from accounts.prepared import PreparedQuery
 from collab.models import Room, RoomMember
-from collab.prepared import PreparedQuery
 from tests.factories import add_to_room, make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +58,35 @@ def test_prepared_query_that_does_not_use_a_value_is_refused() -> None:
         PreparedQuery(shape_without_user).first(room_id=uuid4(), user_id=uuid4())
 
 
-def test_prepared_query_is_composed_once_for_each_shape() -> None:
+def test_prepared_query_gives_instances_with_their_annotations() -> None:
+    def make(shape: object, *, name: str, user_id: UUID) -> QuerySet:
+        return rooms_with_user(user_id).filter(name=name).order_by("pk")
+
+    user = make_user()
+    made = sorted((make_room(name="one") for _ in range(3)), key=lambda room: room.pk)
+    add_to_room(made[1], user, "viewer")
+    rooms = PreparedQuery(make).rows(name="one", user_id=user.pk)
+    assert rooms == made
+    assert [room.is_member for room in rooms] == [False, True, False]
+    assert [room.granted_user_id for room in rooms] == [user.pk] * 3
+    for room, expected in zip(rooms, Room.objects.filter(name="one").order_by("pk"), strict=True):
+        assert {**vars(room), "_state": None} == {
+            **vars(expected),
+            "_state": None,
+            "is_member": room.is_member,
+            "granted_user_id": user.pk,
+        }
+        assert (room._state.adding, room._state.db) == (False, "default")
+
+
+def rooms_with_user(user_id: UUID) -> QuerySet:
+    members = RoomMember.objects.filter(room=OuterRef("pk"), user=user_id)
+    return Room.objects.annotate(
+        is_member=Exists(members), granted_user_id=Value(user_id, output_field=UUIDField())
+    )
+
+
+def test_prepared_query_is_composed_only_for_a_new_shape() -> None:
     composed = []
 
     def make(shape: object, **values: Any) -> QuerySet:
@@ -64,6 +94,28 @@ def test_prepared_query_is_composed_once_for_each_shape() -> None:
         return rooms_of(shape, **values)
 
     query = PreparedQuery(make)
-    for shape in ("a", "b", "a", "b"):
+    for shape in ("a", "b"):
         query.first(shape, room_id=uuid4(), user_id=uuid4(), before=datetime.now(UTC), name="x")
-    assert composed == ["a", "b"]
+    first = list(composed)
+    for shape in ("b", "a"):
+        query.first(shape, room_id=uuid4(), user_id=uuid4(), before=datetime.now(UTC), name="x")
+    assert composed == first
+    assert set(composed) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        lambda room_id: Q(created_at__lt=timezone.now()),
+        lambda room_id: Q(created_at__isnull=room_id.int % 2 == 0) & Q(name=str(room_id)),
+    ],
+    ids=["the time of day", "a value in another form"],
+)
+def test_prepared_query_of_more_than_shape_and_values_is_refused(condition: Callable[[UUID], Q]) -> None:
+    """What is composed once would never change again, such as the end of somebody's access."""
+
+    def make(shape: object, *, room_id: UUID) -> QuerySet:
+        return Room.objects.filter(condition(room_id), pk=room_id)
+
+    with pytest.raises(ValueError, match="depends on more"):
+        PreparedQuery(make).first(room_id=uuid4())
