@@ -22,6 +22,7 @@ from websockets.protocol import State
 
 from collab.engine.errors import MessageTooBigError, ResetError
 from collab.engine.limits import Limits
+from collab.engine.pieces import Data
 
 PING_INTERVAL_S = 20
 #: A client that answers no ping for so long is gone; one that only reads slowly gets its chance.
@@ -86,17 +87,17 @@ class ClosingSocket(WebSocketsSansIOProtocol):
                 await super().send(message)
                 self.parts_sent += 1
 
-    async def send_behind(self, head: bytes, body: bytes) -> None:
+    async def send_behind(self, head: bytes, body: Data) -> None:
         """Send a message that begins with `head` and goes on with `body`, which others are sent too."""
         if len(body) <= PART_BYTES:
-            await self.send({"type": "websocket.send", "bytes": head + body})
+            await self.send({"type": "websocket.send", "bytes": head + bytes(body)})
             return
         async with self.sending:
             await self.send_parts(body, head)
 
-    async def send_parts(self, data: bytes, head: bytes = b"") -> None:
+    async def send_parts(self, data: Data, head: bytes = b"") -> None:
         """Send a long message as WebSocket fragments: what the client does not take is not copied."""
-        view = memoryview(data)
+        view = memoryview(data) if isinstance(data, bytes) else data
         for start in range(0, len(data), PART_BYTES):
             await self.writable.wait()
             if self.disconnected or self.conn.state is not State.OPEN:

@@ -38,6 +38,7 @@ from collab.engine.hocuspocus import (
 )
 from collab.engine.hocuspocus_connection import HocuspocusConnection
 from collab.engine.leases import EXPIRED
+from collab.engine.pieces import Data
 from collab.engine.room import LiveRoom
 from collab.live import LiveEngine
 
@@ -281,7 +282,7 @@ class _DocumentTransport(SocketTransport):
         self._document = document
         self._prefix = write_var_bytes(document.address)
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: Data) -> None:
         await self.send_behind(self._prefix, frame)
 
     async def close(self, code: int, reason: str) -> None:

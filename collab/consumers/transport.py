@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from collab.engine.pieces import Data
+
 
 class SocketTransport:
     """`backend.server` says what a line offers beyond ASGI; others offer nothing."""
@@ -12,13 +14,16 @@ class SocketTransport:
         self._consumer = consumer
         self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
 
-    async def send(self, frame: bytes) -> None:
-        await self._consumer.base_send({"type": "websocket.send", "bytes": frame})
+    async def send(self, frame: Data) -> None:
+        if isinstance(frame, bytes):
+            await self._consumer.base_send({"type": "websocket.send", "bytes": frame})
+        else:
+            await self.send_behind(b"", frame)
 
-    async def send_behind(self, head: bytes, body: bytes) -> None:
+    async def send_behind(self, head: bytes, body: Data) -> None:
         """Send one frame of both; where the line can, without a copy of a long body."""
         if self._line is None:
-            await self._consumer.base_send({"type": "websocket.send", "bytes": head + body})
+            await self._consumer.base_send({"type": "websocket.send", "bytes": head + bytes(body)})
         else:
             await self._line["send"](head, body)
 

@@ -7,12 +7,13 @@ need already there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from collab.engine.connection import Clocks, Connection
+from collab.engine.connection import Clocks, Connection, Since
 from collab.engine.document import Document
+from collab.engine.pieces import Data
 from collab.engine.protocol import create_sync_step_1_message, create_sync_step_2_message
-from collab.engine.slices import keep_up
+from collab.engine.slices import Meter, keep_up
 
 
 class Answers:
@@ -25,51 +26,53 @@ class Answers:
     def __init__(self, document: Callable[[], Document]) -> None:
         self._document = document
         self._is_reading = asyncio.Lock()
-        self._framed: tuple[bytes, bytes] | None = None  # an update, and the message that brings it
+        self._framed: tuple[Data, Data] | None = None  # an update, and the message that brings it
+        self._known: Mapping[int, int] | None = None
 
     def question(self) -> bytes:
         """The message that asks for what the room does not have."""
         return create_sync_step_1_message(self._document().question())
 
-    def known_now(self) -> Clocks:
-        """What someone who has been sent everything knows."""
-        return self._document().state_vector()
+    def known_now(self) -> Mapping[int, int]:
+        """What someone who has been sent everything knows; one for all who ask until that changes."""
+        if self._known is None:
+            self._known = self._document().state_vector()
+        return self._known
 
     def changed(self) -> None:
         """Let go of what is kept for those who ask next."""
-        self._framed = None
+        self._framed = self._known = None
 
     async def answer(self, connection: Connection, known: Clocks) -> None:
         """Send a connection what it lacks that knows so much. Cancelled, it has sent nothing."""
-        if not self._document().is_long:
-            with connection.meter:
-                self._send_difference(connection, known)
-            return
+        if connection.is_behind:  # it gets one difference, however often it asks
+            connection.owe(Since(known))
+        else:
+            connection.send(self._frame(await self._difference(known, connection.meter)), Since(known))
+
+    async def catch_up(self, known: Mapping[int, int], meter: Meter) -> list[Data]:
+        """What brings a connection level whose queue was dropped, with any question that was in it."""
+        update = await self._difference(known, meter)
+        return [self.question(), self._frame(update)]
+
+    async def _difference(self, known: Mapping[int, int], meter: Meter) -> Data:
+        """What one lacks who knows so much, of the document as it is when this returns."""
+        document = self._document()
+        if not document.is_long:
+            with meter:
+                return document.difference(known)
         async with self._is_reading:
             document = self._document()
-            if connection.is_behind or document.find_difference(known) is not None:
-                with connection.meter:
-                    self._send_difference(connection, known)
-                return
+            with meter:
+                found = document.find_difference(known)
+            if found is not None:
+                return found
             with document.reading(known) as reading:
-                await keep_up(reading, connection.meter)
-                with connection.meter:
-                    update = document.read(reading, known)
-                    connection.send(self._frame(update), reading.first_clocks)
+                await keep_up(reading, meter)
+                with meter:
+                    return document.read(reading, known)
 
-    def _send_difference(self, connection: Connection, known: Clocks) -> None:
-        document = self._document()
-        first_clocks = {client: known.get(client, 0) for client in document.state_vector()}
-        if connection.is_behind:  # it gets one difference, however often it asks
-            connection.owe(first_clocks)
-        else:
-            connection.send(self._frame(document.difference(known)), first_clocks)
-
-    def catch_up(self, known: Clocks) -> list[bytes]:
-        """What brings a connection level whose queue was dropped, with any question that was in it."""
-        return [self.question(), self._frame(self._document().difference(known))]
-
-    def _frame(self, update: bytes) -> bytes:
+    def _frame(self, update: Data) -> Data:
         """The difference as a message; one for all who ask for the same, which may be the whole document."""
         if self._framed is None or self._framed[0] is not update:
             self._framed = update, create_sync_step_2_message(update)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from collab.engine.connection import Clocks, Connection
+from collab.engine.connection import Clocks, Connection, Lacks, brought_by
 from collab.engine.document import join_updates
 from collab.engine.gate import ParsedUpdate
 from collab.engine.hocuspocus import create_stateless_message
@@ -16,6 +16,8 @@ from collab.engine.protocol import create_update_message
 
 #: Structs and deleted ranges in updates that go out as one; beyond, joining costs more than it saves.
 MAX_JOINED_PARTS = 2_000
+#: Their bytes: longer ones are not copied once more.
+MAX_JOINED_BYTES = 256 * 1024
 
 
 class Broadcast:
@@ -47,7 +49,7 @@ class Broadcast:
         self._flush_is_due = False
         if self._news:
             news, self._news = self._news, []
-            if sum(update.parts for update, _ in news) <= MAX_JOINED_PARTS:
+            if len(news) == 1 or _is_short(news):
                 self._send_updates(news)
             else:
                 for one in news:
@@ -58,10 +60,15 @@ class Broadcast:
         """One frame for all that is new, to everyone but the one connection it all came from."""
         sources = {author.id if author is not None else None for _, author in news}
         only_source = sources.pop() if len(sources) == 1 else None
-        frame, first_clocks = _joined([update for update, _ in news])
-        for connection in self._connections.values():
-            if connection.id != only_source and not connection.wants_echo:
-                connection.send(frame, first_clocks)
+        receivers = [
+            connection
+            for connection in self._connections.values()
+            if connection.id != only_source and not connection.wants_echo
+        ]
+        if receivers:
+            frame, lacks = _joined([update for update, _ in news])
+            for connection in receivers:
+                connection.send(frame, lacks)
 
     def echo(self, update: ParsedUpdate) -> None:
         """Send what is saved to those who asked for that.
@@ -71,9 +78,9 @@ class Broadcast:
         """
         receivers = [connection for connection in self._connections.values() if connection.wants_echo]
         if receivers:
-            frame, first_clocks = create_update_message(update.data), update.first_clocks
+            frame, lacks = create_update_message(update.data), brought_by(update)
             for connection in receivers:
-                connection.send(frame, first_clocks)
+                connection.send(frame, lacks)
 
     def send_foreign(self, frame: bytes) -> None:
         """Send a frame as it is to every connection here that speaks y-websocket."""
@@ -88,9 +95,14 @@ class Broadcast:
                 connection.send_stateless(message)
 
 
-def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Clocks]:
+def _is_short(news: list[tuple[ParsedUpdate, Connection | None]]) -> bool:
+    parts = sum(update.parts for update, _ in news)
+    return parts <= MAX_JOINED_PARTS and sum(len(update.data) for update, _ in news) <= MAX_JOINED_BYTES
+
+
+def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Lacks]:
     if len(updates) == 1:
-        return create_update_message(updates[0].data), updates[0].first_clocks
+        return create_update_message(updates[0].data), brought_by(updates[0])
     first_clocks: Clocks = {}
     for update in updates:
         for client, clock in update.first_clocks.items():

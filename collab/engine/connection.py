@@ -11,16 +11,19 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from collab.engine.awareness import Owner
 from collab.engine.errors import CollabError, LimitError
+from collab.engine.gate import ParsedUpdate
 from collab.engine.identity import Identity
 from collab.engine.limits import Limits
 from collab.engine.meter import MessageRate, Meter
+from collab.engine.pieces import Data
 from collab.engine.protocol import create_permission_denied_message
 
 logger = logging.getLogger("collab.connection")
@@ -28,12 +31,34 @@ logger = logging.getLogger("collab.connection")
 
 #: What a waiting frame costs beside its bytes.
 _FRAME_BYTES = 64
+#: Clients whose clocks are noted for one update; whose update of more is dropped gets everything.
+MAX_NOTED_CLIENTS = 512
+
+Clocks = dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """All that somebody lacks who has this state vector."""
+
+    known: Mapping[int, int]
+
+
+EVERYTHING = Since({})
+NOTHING: Clocks = {}
+#: What a receiver has to be sent again if a frame is dropped: of each Yjs client everything from a clock on.
+Lacks = Clocks | Since
+
+
+def brought_by(update: ParsedUpdate) -> Lacks:
+    """What a receiver lacks that was not sent this update."""
+    return EVERYTHING if len(update.runs) > MAX_NOTED_CLIENTS else update.first_clocks
 
 
 class Transport(Protocol):
     """The way to one client; `send` and `close` wait while the client does not read."""
 
-    async def send(self, frame: bytes) -> None: ...
+    async def send(self, frame: Data) -> None: ...
 
     async def close(self, code: int, reason: str) -> None: ...
 
@@ -42,9 +67,6 @@ class Transport(Protocol):
 
     def progress(self) -> int:
         """Grows while the client takes a long frame; always the same where that can't be seen."""
-
-
-Clocks = dict[int, int]
 
 
 class Connection:
@@ -86,8 +108,8 @@ class Connection:
         self.meter = Meter(limits.work_percent, clock)
         #: Set while its access is in doubt: writes wait for it.
         self.confirmation: asyncio.Event | None = None
-        self.catch_up: Callable[[Clocks], list[bytes]] = lambda known: []
-        self.known_now: Callable[[], Clocks] = dict
+        self.catch_up: Callable[[Mapping[int, int]], Awaitable[list[Data]]] = _nothing
+        self.known_now: Callable[[], Mapping[int, int]] = dict
         #: Told of each write that was not taken in because `can_write` is false.
         self.on_write_denied: Callable[[], None] = lambda: None
         #: Told of the user's name whenever access was asked for again.
@@ -95,9 +117,9 @@ class Connection:
         self._transport = transport
         self._limits = limits
         self._clock = clock
-        self._queue: deque[tuple[bytes, Clocks]] = deque()
+        self._queue: deque[tuple[Data, Lacks]] = deque()
         self._queued_bytes = 0
-        self._known: Clocks | None = None
+        self._behind: _Behind | None = None
         self._work = asyncio.Event()
         self._ending: tuple[CollabError, bytes | None] | None = None
         self._sending_since: float | None = None
@@ -138,19 +160,18 @@ class Connection:
                     await self._closed.wait()
         return not self.is_closed
 
-    def send(self, frame: bytes, first_clocks: Clocks | None = None) -> None:
+    def send(self, frame: Data, lacks: Lacks = NOTHING) -> None:
         """Queue a frame.
 
         Args:
-            first_clocks: for each Yjs client the lowest clock that the frame brings; what the
-                receiver has to be sent again if the queue is dropped.
+            lacks: what the receiver has to be sent again if the queue is dropped.
         """
         if self.is_closed:
             return
-        if self._known is not None:
-            _lower(self._known, first_clocks)
+        if self._behind is not None:
+            self._behind.owe(lacks)
             return
-        self._queue.append((frame, first_clocks or {}))
+        self._queue.append((frame, lacks))
         self._queued_bytes += len(frame) + _FRAME_BYTES
         if self._queued_bytes > self._limits.outbox_bytes and len(self._queue) > 1:
             self._fall_behind()
@@ -159,17 +180,17 @@ class Connection:
     @property
     def is_behind(self) -> bool:
         """Whether the queue was dropped: what is lacking is computed when the line takes data again."""
-        return self._known is not None
+        return self._behind is not None
 
-    def owe(self, first_clocks: Clocks) -> None:
-        """Have everything from these clocks on sent when a connection that is behind is brought level."""
-        if self._known is not None:
-            _lower(self._known, first_clocks)
+    def owe(self, lacks: Lacks) -> None:
+        """Have it sent when a connection that is behind is brought level."""
+        if self._behind is not None:
+            self._behind.owe(lacks)
 
     def _fall_behind(self) -> None:
-        self._known = dict(self.known_now())
-        for _, first_clocks in self._queue:
-            _lower(self._known, first_clocks)
+        self._behind = _Behind(self.known_now())
+        for _, lacks in self._queue:
+            self._behind.owe(lacks)
         self._queue.clear()
         self._queued_bytes = 0
 
@@ -221,7 +242,7 @@ class Connection:
             self._closed.set()
         self._queue.clear()
         self._queued_bytes = 0
-        self._known = None
+        self._behind = None
         self._ending = error, self.denial_message(error.reason) if is_denial else None
         self._work.set()
 
@@ -258,7 +279,7 @@ class Connection:
                 frame, _ = self._queue.popleft()
                 self._queued_bytes -= len(frame) + _FRAME_BYTES
                 await self._send(frame)
-            elif self._known is not None:
+            elif self._behind is not None:
                 await self.pace()
                 await self._bring_level()
             elif self._ending is not None:
@@ -271,19 +292,18 @@ class Connection:
                 self._work.clear()
 
     async def _bring_level(self) -> None:
-        known, self._known = self._known, None
-        if known is None:  # it was closed meanwhile
+        """Send what the client lacks now. What comes while that is encoded is queued behind it, as ever."""
+        behind, self._behind = self._behind, None
+        if behind is None:  # it was closed meanwhile
             return
-        with self.meter:
-            frames = self._frames_to_catch_up(known)
-        for frame in frames:
+        for frame in await self._frames_to_catch_up(behind.known()):
             if not self.is_closed:
                 await self._send(frame)
 
-    def _frames_to_catch_up(self, known: Clocks) -> list[bytes]:
-        return self.catch_up(known)
+    async def _frames_to_catch_up(self, known: Mapping[int, int]) -> list[Data]:
+        return await self.catch_up(known)
 
-    async def _send(self, frame: bytes) -> None:
+    async def _send(self, frame: Data) -> None:
         self._sending_since = self._clock()
         try:
             await self._transport.send(frame)
@@ -292,7 +312,30 @@ class Connection:
             self._sending_since = None
 
 
-def _lower(known: Clocks, first_clocks: Clocks | None) -> None:
-    for client, clock in (first_clocks or {}).items():
-        if clock < known.get(client, 0):
-            known[client] = clock
+class _Behind:
+    """What a client knows whose queue was dropped: what it knew then, of some Yjs clients less.
+
+    That it knew may be shared with others, and of 20,000 clients: it is never copied here.
+    """
+
+    __slots__ = ("_knew", "_lowered")
+
+    def __init__(self, knew: Mapping[int, int]) -> None:
+        self._knew = knew
+        self._lowered: Clocks = {}
+
+    def owe(self, lacks: Lacks) -> None:
+        """It is not sent this. Who asks knows what they say they know, and lacks all else."""
+        if isinstance(lacks, Since):
+            self._knew, self._lowered = lacks.known, {}
+            return
+        for client, clock in lacks.items():
+            if clock < self._lowered.get(client, self._knew.get(client, 0)):
+                self._lowered[client] = clock
+
+    def known(self) -> Mapping[int, int]:
+        return {**self._knew, **self._lowered} if self._lowered else self._knew
+
+
+async def _nothing(known: Mapping[int, int]) -> list[Data]:
+    return []

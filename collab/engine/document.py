@@ -12,14 +12,15 @@ Source: yjs `updates.js` (mergeUpdates, diffUpdate).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from collab.engine.encoding import write_var_uint
 from collab.engine.gate import ParsedUpdate, Run, parse_update
+from collab.engine.pieces import Data, DataT, LongBytes, Piece
 from collab.engine.plans import Plan
 from collab.engine.ranges import MANY, RangeSet, growth
-from collab.engine.readings import Pieces, Reading, sections_after, write_ranges, write_sections
+from collab.engine.readings import Reading, write_ranges, write_sections
 from collab.engine.sections import Section, lay, overlap, start_of
 from collab.engine.structs import finish
 
@@ -36,8 +37,9 @@ class Document:
         self._clients: dict[int, list[Section]] = {}
         self._deletes: dict[int, RangeSet] = {}
         self._encoded: bytes | None = None
+        self._whole: LongBytes | None = None
         self._encoded_deletes: bytes | None = None
-        self._differences: dict[bytes, bytes] = {}
+        self._differences: dict[bytes, Data] = {}
         self._known: dict[int, int] = {}  # what `state_vector` says
         self._entries: dict[int, bytes] = {}  # of `_known`, encoded, if anybody asked for it …
         self._unwritten: set[int] = set()  # … but these
@@ -81,7 +83,7 @@ class Document:
         else:
             is_new = self._take_in(update)
         if is_new:
-            self._encoded = None
+            self._encoded = self._whole = None
             self._differences.clear()
             self.is_reencodable = self.is_reencodable and update.is_reencodable
             if self._entries:
@@ -176,10 +178,10 @@ class Document:
     def encode(self) -> bytes:
         """The whole document as one update; kept until something new comes."""
         if self._encoded is None:
-            self._encoded = self._encode(self._clients)
+            self._encoded = self._encode({})
         return self._encoded
 
-    def difference(self, known: dict[int, int]) -> bytes:
+    def difference(self, known: Mapping[int, int]) -> bytes:
         """What someone with the state vector `known` may not have, as one update.
 
         Deletions are always all included: a state vector says nothing about them.
@@ -188,19 +190,19 @@ class Document:
         if not known:
             return self.encode()
         key = encode_state_vector(known)
-        return self._differences.get(key) or self._keep(key, self._encode(dict(self._after(known))))
+        found = self._differences.get(key)
+        return bytes(found) if found is not None else self._keep(key, self._encode(known))
 
-    def _after(self, known: dict[int, int]) -> Iterator[tuple[int, list[Section]]]:
-        for client, sections in self._clients.items():
-            clock = known.get(client, 0)
+    def _encode(self, known: Mapping[int, int]) -> bytes:
+        pieces: list[Piece] = []
+        count = 0
+        for client in sorted(self._clients, reverse=True):  # as Yjs writes them
+            sections, clock = self._clients[client], known.get(client, 0)
             if clock < sections[-1].end:
-                yield client, sections_after(client, sections, clock)
-
-    def _encode(self, clients: dict[int, list[Section]]) -> bytes:
-        pieces: Pieces = [write_var_uint(len(clients))]
-        for client in sorted(clients, reverse=True):  # as Yjs writes them
-            finish(write_sections(client, clients[client], pieces))
-        return b"".join([*pieces, self.encoded_deletes()])
+                finish(write_sections(client, sections, clock, pieces))
+                count += 1
+        head, deletes = Piece.all_of(write_var_uint(count)), Piece.all_of(self.encoded_deletes())
+        return bytes(LongBytes([head, *pieces, deletes]))
 
     @property
     def is_long(self) -> bool:
@@ -208,31 +210,31 @@ class Document:
         return self.size_bytes > LONG_BYTES
 
     @contextmanager
-    def reading(self, known: dict[int, int]) -> Iterator[Reading]:
+    def reading(self, known: Mapping[int, int]) -> Iterator[Reading]:
         """A reading of what is not `known`, which is told of changes as long as the context is open."""
         reading = Reading(self._clients, self._deletes, known, lambda: self._encoded_deletes)
         with self._watching(reading.changed):
             yield reading
 
-    def read(self, reading: Reading, known: dict[int, int]) -> bytes:
+    def read(self, reading: Reading, known: Mapping[int, int]) -> LongBytes:
         """As `difference`, from a reading, which saves most of the work."""
         while reading.changed:
             finish(reading.work())
         self._encoded_deletes = reading.deletes()
         update = reading.update(self._encoded_deletes)
         if not known:
-            self._encoded = update
+            self._whole = update
         elif len(known) < MANY:
             self._keep(encode_state_vector(known), update)
         return update
 
-    def find_difference(self, known: dict[int, int]) -> bytes | None:
+    def find_difference(self, known: Mapping[int, int]) -> Data | None:
         """The difference if it was encoded already."""
         if not known:
-            return self._encoded
+            return self._whole or self._encoded
         return self._differences.get(encode_state_vector(known)) if len(known) < MANY else None
 
-    def _keep(self, key: bytes, difference: bytes) -> bytes:
+    def _keep(self, key: bytes, difference: DataT) -> DataT:
         if len(self._differences) >= 8:
             self._differences.clear()
         self._differences[key] = difference
@@ -253,13 +255,13 @@ class Document:
         return self._encoded_deletes
 
     def _encode_deletes(self) -> bytes:
-        pieces: Pieces = [write_var_uint(len(self._deletes))]
+        pieces = [Piece.all_of(write_var_uint(len(self._deletes)))]
         for client in sorted(self._deletes, reverse=True):
             finish(write_ranges(client, self._deletes[client], pieces))
-        return b"".join(pieces)
+        return bytes(LongBytes(pieces))
 
 
-def encode_state_vector(clocks: dict[int, int]) -> bytes:
+def encode_state_vector(clocks: Mapping[int, int]) -> bytes:
     out = bytearray(write_var_uint(len(clocks)))
     for client in sorted(clocks, reverse=True):
         out += write_entry(client, clocks[client])

@@ -9,9 +9,10 @@ asked of our own accord ends none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from collab.engine.connection import Clocks, Connection
+from collab.engine.connection import Connection
 from collab.engine.hocuspocus import (
     REFUSED_MESSAGE,
     SAVED_MESSAGE,
@@ -19,6 +20,7 @@ from collab.engine.hocuspocus import (
     create_authenticated_message,
     create_permission_denied_message,
 )
+from collab.engine.pieces import Data
 from collab.engine.protocol import SYNC, SYNC_STEP_1
 
 QUESTION = bytes((SYNC, SYNC_STEP_1))
@@ -105,12 +107,12 @@ class HocuspocusConnection(Connection):
 
     def _fall_behind(self) -> None:
         self._unsaid += sum(frame == SAVED_MESSAGE for frame, _ in self._queue)
-        self._unasked += sum(frame.startswith(QUESTION) for frame, _ in self._queue)
+        self._unasked += sum(frame[: len(QUESTION)] == QUESTION for frame, _ in self._queue)
         super()._fall_behind()
 
-    def _frames_to_catch_up(self, known: Clocks) -> list[bytes]:
+    async def _frames_to_catch_up(self, known: Mapping[int, int]) -> list[Data]:
         """The question among them is the one that was dropped, or one that the client does not count."""
-        frames = super()._frames_to_catch_up(known)
+        frames = await super()._frames_to_catch_up(known)
         if self._unasked and self._asked_in_turn:
             self._asked_in_turn = max(1, self._asked_in_turn - self._unasked + 1)
         else:

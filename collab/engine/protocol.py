@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collab.engine.encoding import read_canonical_var_uint, read_var_bytes, write_var_bytes
+from collab.engine.encoding import read_canonical_var_uint, read_var_bytes, write_var_bytes, write_var_uint
 from collab.engine.errors import MalformedError
+from collab.engine.pieces import DataT
 
 SYNC, AWARENESS, AUTH, QUERY_AWARENESS = range(4)
 SYNC_STEP_1, SYNC_STEP_2, SYNC_UPDATE = range(3)
@@ -85,13 +86,18 @@ def create_sync_step_1_message(state_vector: bytes) -> bytes:
     return bytes((SYNC, SYNC_STEP_1)) + write_var_bytes(state_vector)
 
 
-def create_sync_step_2_message(update: bytes) -> bytes:
-    return bytes((SYNC, SYNC_STEP_2)) + write_var_bytes(update)
+def create_sync_step_2_message(update: DataT) -> DataT:
+    return _sync_message(SYNC_STEP_2, update)
 
 
 def create_update_message(update: bytes) -> bytes:
     """Frame a Yjs update (v1) as every y-websocket client understands it."""
     return bytes((SYNC, SYNC_UPDATE)) + write_var_bytes(update)
+
+
+def _sync_message(step: int, update: DataT) -> DataT:
+    head = bytes((SYNC, step)) + write_var_uint(len(update))
+    return head + update if isinstance(update, bytes) else update.behind(head)
 
 
 def create_awareness_message(awareness: bytes) -> bytes:

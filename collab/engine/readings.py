@@ -8,20 +8,18 @@ document is at that moment, and never a part of an update.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from heapq import merge
+from itertools import chain
 from operator import attrgetter
 
 from collab.engine.encoding import write_var_uint
 from collab.engine.gate import MAX_RUN_BYTES
+from collab.engine.pieces import LongBytes, Piece, laid_together
 from collab.engine.ranges import RangeSet
 from collab.engine.sections import STEPS, Section
 from collab.engine.structs import SKIP
 
-#: Groups of fewer bytes are laid together at once.
-MAX_SHORT_BYTES = 64 * 1024
-
-Pieces = list[bytes | bytearray]
 _end_of = attrgetter("end")
 
 
@@ -68,21 +66,21 @@ class Reading:
 
     def deletes(self) -> bytes:
         """The delete set."""
-        return self._encoded_deletes() or b"".join(self._ranges.pieces() if self._ranges else ())
+        return self._encoded_deletes() or bytes(LongBytes(self._ranges.pieces() if self._ranges else ()))
 
-    def update(self, deletes: bytes) -> bytes:
+    def update(self, deletes: bytes) -> LongBytes:
         """All of it as one update, v1."""
-        return b"".join([*(self._structs.pieces() if self._structs else ()), deletes])
+        return LongBytes([*(self._structs.pieces() if self._structs else ()), Piece.all_of(deletes)])
 
-    def _write_structs(self, client: int, pieces: Pieces) -> Generator[None, None, bool]:
+    def _write_structs(self, client: int, pieces: list[Piece]) -> Generator[None, None, bool]:
         sections, clock = self._sections[client], self._known.get(client, 0)
         if clock >= sections[-1].end:
             return False
         self.first_clocks[client] = clock
-        yield from write_sections(client, sections_after(client, sections, clock), pieces)
+        yield from write_sections(client, sections, clock, pieces)
         return True
 
-    def _write_ranges(self, client: int, pieces: Pieces) -> Generator[None, None, bool]:
+    def _write_ranges(self, client: int, pieces: list[Piece]) -> Generator[None, None, bool]:
         yield from write_ranges(client, self._deletes[client], pieces)
         return True
 
@@ -93,7 +91,7 @@ class _Groups:
     def __init__(self, members: list[list[int]]) -> None:
         self._members = members
         self._bounds = [group[0] for group in members[1:]]
-        self._encoded: list[tuple[int, Pieces]] = [(0, [])] * len(members)
+        self._encoded: list[tuple[int, list[Piece]]] = [(0, [])] * len(members)
         self._due = set(range(len(members)))
 
     @classmethod
@@ -124,56 +122,58 @@ class _Groups:
             self._due.add(index)
 
     def encode(
-        self, write: Callable[[int, Pieces], Generator[None, None, bool]]
+        self, write: Callable[[int, list[Piece]], Generator[None, None, bool]]
     ) -> Generator[None, None, None]:
         while self._due:
             index = self._due.pop()
-            pieces: Pieces = []
+            pieces: list[Piece] = []
             count = 0
             for client in reversed(self._members[index]):  # as Yjs writes them
                 count += yield from write(client, pieces)
-            is_short = sum(map(len, pieces)) < MAX_SHORT_BYTES  # long ones are copied once, into the whole
-            self._encoded[index] = count, [b"".join(pieces)] if is_short else pieces
+            self._encoded[index] = count, laid_together(pieces)
             yield
 
-    def pieces(self) -> Iterator[bytes | bytearray]:
-        yield write_var_uint(sum(count for count, _ in self._encoded))
-        for _, encoded in reversed(self._encoded):
-            yield from encoded
+    def pieces(self) -> list[Piece]:
+        count = write_var_uint(sum(count for count, _ in self._encoded))
+        return [Piece.all_of(count), *chain.from_iterable(pieces for _, pieces in reversed(self._encoded))]
 
 
-def sections_after(client: int, sections: list[Section], clock: int) -> list[Section]:
-    """The sections from `clock` on, which is before the end of the last; may begin a little earlier."""
+def write_sections(
+    client: int, sections: Sequence[Section], clock: int, pieces: list[Piece]
+) -> Generator[None, None, None]:
+    """Put a client's structs from `clock` on, which is before the end of the last, into an update.
+
+    What is written may begin a little earlier.
+    """
     wanted = sections[bisect_right(sections, clock, key=_end_of) :]
-    if wanted[0].start < clock:
-        wanted[0] = wanted[0].after(client, clock, exactly=False)
-    return wanted
-
-
-def write_sections(client: int, sections: list[Section], pieces: Pieces) -> Generator[None, None, None]:
-    """Put a client's structs into an update."""
-    structs = len(sections) - 1
-    for index, section in enumerate(sections):
+    structs = len(wanted) - 1
+    for index, section in enumerate(wanted):
         structs += section.count
         if index % (4 * STEPS) == 4 * STEPS - 1:
             yield
-    clock = sections[0].start
-    out = bytearray(write_var_uint(structs) + write_var_uint(client) + write_var_uint(clock))
-    for index, section in enumerate(sections):
+    start, base, head = wanted[0].start, 0, b""
+    if start < clock:
+        start, cut_off, head, base, _ = wanted[0].cut(client, clock, exactly=False)
+        structs -= cut_off
+        yield  # up to 16 KiB of structs were read
+    clock = start
+    out = bytearray(write_var_uint(structs) + write_var_uint(client) + write_var_uint(clock) + head)
+    for index, section in enumerate(wanted):
         if section.start > clock:
             out += bytes((SKIP,)) + write_var_uint(section.start - clock)
-        if len(section.data) < MAX_RUN_BYTES:
-            out += section.data
-        else:  # copied once, into the whole
-            pieces += [out, section.data]
+        size = len(section.data)
+        if size - base < MAX_RUN_BYTES:
+            out += memoryview(section.data)[base:] if base else section.data
+        else:  # stays where it is
+            pieces += [Piece.all_of(out), Piece(section.data, base, size)]
             out = bytearray()
-        clock = section.end
+        clock, base = section.end, 0
         if index % STEPS == STEPS - 1:
             yield
-    pieces.append(out)
+    pieces.append(Piece.all_of(out))
 
 
-def write_ranges(client: int, ranges: RangeSet, pieces: Pieces) -> Generator[None, None, None]:
+def write_ranges(client: int, ranges: RangeSet, pieces: list[Piece]) -> Generator[None, None, None]:
     """Put a client's deleted ranges into a delete set."""
     count = len(ranges)
     out = bytearray(write_var_uint(client) + write_var_uint(count))
@@ -182,4 +182,4 @@ def write_ranges(client: int, ranges: RangeSet, pieces: Pieces) -> Generator[Non
             yield
         for start, end in ranges.cut(first, first + STEPS):
             out += write_var_uint(start) + write_var_uint(end - start)
-    pieces.append(out)
+    pieces.append(Piece.all_of(out))

@@ -8,7 +8,7 @@ What goes out to all is in `broadcast`, what one who asks is told of the documen
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from collab.engine.answers import Answers
 from collab.engine.broadcast import Broadcast
-from collab.engine.connection import Clocks, Connection
+from collab.engine.connection import Clocks, Connection, brought_by
 from collab.engine.document import Document
 from collab.engine.errors import (
     CollabError,
@@ -34,6 +34,7 @@ from collab.engine.gate import (
 )
 from collab.engine.hocuspocus import DocumentMessage, Stateless
 from collab.engine.limits import Limits
+from collab.engine.pieces import Data
 from collab.engine.plans import Plan
 from collab.engine.ports import (
     BroadcastFrame,
@@ -143,7 +144,7 @@ class LiveRoom:
             if own >= self._limits.max_connections_per_user_and_room:
                 raise LimitError("You have as many connections to this room as are allowed.")
         self.connections[connection.id] = connection
-        connection.catch_up = self._catch_up
+        connection.catch_up = partial(self._catch_up, connection.meter)
         connection.known_now = self._answers.known_now
         if not connection.asks_in_turn:
             connection.ask(self._answers.question())
@@ -311,7 +312,7 @@ class LiveRoom:
             self._replication.record(self, update.data, author_id, lambda: self._broadcast.echo(update))
         elif author is not None and author.wants_echo and update.parts:
             frame = create_update_message(update.data)
-            self._replication.when_saved(self, lambda: author.send(frame, update.first_clocks))
+            self._replication.when_saved(self, lambda: author.send(frame, brought_by(update)))
         if on_saved is not None:
             self._replication.when_saved(self, on_saved)
 
@@ -353,8 +354,8 @@ class LiveRoom:
     def _flush_presence(self) -> None:
         self.presence.flush()
 
-    def _catch_up(self, known: Clocks) -> list[bytes]:
-        frames = self._answers.catch_up(known)
+    async def _catch_up(self, meter: Meter, known: Mapping[int, int]) -> list[Data]:
+        frames = await self._answers.catch_up(known, meter)
         presence = self.presence.frame()
         return frames if presence is None else [*frames, presence]
 

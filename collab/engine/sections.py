@@ -7,7 +7,7 @@ who holds a section and a length holds what it was then.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
@@ -74,8 +74,12 @@ class Section:
         else:
             self.marks += marks
 
-    def after(self, client: int, clock: int, *, exactly: bool = True) -> Section:
-        """The part from `clock` on, which lies inside the section; may cut a struct in two.
+    def after(self, client: int, clock: int) -> Section:
+        """The part from `clock` on, which lies inside the section; may cut a struct in two."""
+        return self._rest(self.cut(client, clock))
+
+    def cut(self, client: int, clock: int, *, exactly: bool = True) -> Cut:
+        """Where the part from `clock` on begins, which lies inside the section; may cut a struct in two.
 
         Unless `exactly`, a struct that is long to cut stays whole: who receives it cuts it itself.
         """
@@ -86,7 +90,7 @@ class Section:
         stop_clock, stop, next_index = marks[0] if marks else (self.end, len(self.data), self.count)
         is_one = next_index - index == 1
         if start == clock or (not exactly and is_one and stop - base >= MAX_RUN_BYTES):
-            return self._rest(start, index, b"", base, marks)
+            return Cut(start, index, b"", base, marks)
         data, pos, end = bytes(self.data[base:stop]), 0, stop - base
         while not is_one:
             clocks, end, _ = finish(read_struct(data, pos))
@@ -94,10 +98,10 @@ class Section:
                 break
             start, pos, index = start + clocks, end, index + 1
             if start == clock:
-                return self._rest(clock, index, b"", base + pos, marks)
+                return Cut(clock, index, b"", base + pos, marks)
         known = self._place(start, clock, stop_clock) if is_one else (0, 0)
         head = cut_struct(data, pos, end, client=client, clock=start, offset=clock - start, place=known)
-        return self._rest(clock, index, head, base + end, marks)
+        return Cut(clock, index, head, base + end, marks)
 
     def _place(self, start: int, clock: int, end: int) -> tuple[int, int]:
         """The last place up to `clock` in the struct from `start` to `end`; none is `(0, 0)`."""
@@ -108,10 +112,8 @@ class Section:
         found, bytes_left = places[place - 1]
         return found - start, bytes_left
 
-    def _rest(
-        self, start: int, index: int, head: bytes, base: int, marks: Iterable[tuple[int, int, int]]
-    ) -> Section:
-        """What begins at `start`: `head`, and the bytes from `base` on, with `index` structs before it."""
+    def _rest(self, cut: Cut) -> Section:
+        start, index, head, base, marks = cut
         moved = [(clock, pos - base + len(head), before - index) for clock, pos, before in marks]
         data = bytearray(head)
         data += memoryview(self.data)[base:]
@@ -119,6 +121,19 @@ class Section:
         if self.places:
             places = {end: places for end, places in self.places.items() if end > start} or None
         return Section(start, self.end, self.count - index, data, moved, places)
+
+
+class Cut(NamedTuple):
+    """What begins at `start`: `head`, and the bytes of the section from `base` on.
+
+    `skipped` structs of the section come before it; `marks` are those that come behind.
+    """
+
+    start: int
+    skipped: int
+    head: bytes
+    base: int
+    marks: Sequence[tuple[int, int, int]]
 
 
 def _places_of(part: Run | Section) -> dict[int, Sequence[tuple[int, int]]] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from collab.engine.document import Document
 from collab.engine.errors import ForbiddenError, LimitError, ResetError
 from collab.engine.gate import parse_update
 from collab.engine.limits import Limits
+from collab.engine.pieces import Data
 from collab.engine.protocol import (
     SyncStep1,
     SyncStep2,
@@ -195,8 +196,12 @@ async def test_close_while_the_client_is_behind_sends_nothing_of_the_document(
 
 async def test_close_while_the_client_is_brought_level_ends_that(make_client: MakeClient) -> None:
     """Frames that were made before access was taken away, and not sent yet, are not sent after."""
+
+    async def catch_up(known: Mapping[int, int]) -> list[Data]:
+        return [b"1", b"2", b"3", b"4"]
+
     client = make_client(is_reading=False)
-    client.connection.catch_up = lambda known: [b"1", b"2", b"3", b"4"]
+    client.connection.catch_up = catch_up
     for _ in range(3):
         client.connection.send(bytes(1500))
         await turns(2)

@@ -135,7 +135,7 @@ def test_difference_read_in_slices_while_others_write_is_what_the_document_is_th
                     document.take_in(parse_update(others.pop()))
             found = document.read(reading, known)
         right = document_of(document.encode())
-        assert found == right.difference(known)
+        assert bytes(found) == right.difference(known)
         assert document.encode() == right.encode()
 
 
