@@ -209,7 +209,8 @@ export interface RoomState {
   connection: 'connecting' | 'online' | 'offline' | 'ended'
   /** Whether the content of the room has ever arrived: before that there is nothing to show. */
   hasContent: boolean
-  canWrite: boolean
+  /** Null until the server has said. */
+  canWrite: boolean | null
   /** Whether everything that was changed here is committed to the server's database. */
   saved: boolean
   /** Changes were refused because the role is a reader's: they stay here, unseen by others. */
@@ -260,7 +261,7 @@ export class Room {
   state: RoomState = {
     connection: 'connecting',
     hasContent: false,
-    canWrite: false,
+    canWrite: null,
     saved: true,
     denied: false,
     ending: null
@@ -307,9 +308,10 @@ export class Room {
   async #connect(): Promise<void> {
     const generation = ++this.#generation
     const isCurrent = () => generation === this.#generation
+    const open = this.protocol === 'hocuspocus' ? openHocuspocus : openWebsocket
+    void load[this.protocol]().catch(() => {}) // while the token comes
     const token = await this.#token(isCurrent)
     if (token === null) return
-    const open = this.protocol === 'hocuspocus' ? openHocuspocus : openWebsocket
     const line = await open(token, this.#hooks(isCurrent))
     if (isCurrent()) (this.#line = line).connect()
     else line.destroy()
@@ -419,7 +421,7 @@ export class Room {
   #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
     if (!transaction.local && origin !== RESTORED) return
     this.#unsaved.set(keyOf(update), update)
-    this.#tell({ saved: false, denied: !this.state.canWrite })
+    this.#tell({ saved: false, denied: this.state.canWrite === false })
     clearTimeout(this.#timers.get('keep'))
     this.#timers.set('keep', setTimeout(this.#keep, 300))
   }
@@ -473,21 +475,23 @@ interface Hooks {
   synced: () => void
   dropped: () => void
   mayWrite: (canWrite: boolean) => void
-  canWrite: () => boolean
+  canWrite: () => boolean | null
   saved: () => void
   ended: (ending: Ending) => void
   /** Hang up, and connect anew after so many milliseconds. */
   reconnect: (ms: number) => void
 }
 
+/** What each protocol needs: fetched when it is first used. */
+const load = {
+  'y-websocket': () =>
+    Promise.all([import('y-websocket'), import('lib0/encoding'), import('lib0/decoding'), import('y-protocols/sync')]),
+  hocuspocus: () => import('@hocuspocus/provider')
+}
+
 /** Over y-websocket: a socket a room, with `echo=1`. See `docs/websocket.md`. */
 async function openWebsocket(token: string, room: Hooks): Promise<Line> {
-  const [{ WebsocketProvider, messageSync }, encoding, decoding, sync] = await Promise.all([
-    import('y-websocket'),
-    import('lib0/encoding'),
-    import('lib0/decoding'),
-    import('y-protocols/sync')
-  ])
+  const [{ WebsocketProvider, messageSync }, encoding, decoding, sync] = await load['y-websocket']()
   const DENIED = 2
   const provider = new WebsocketProvider(`${room.server.replace(/^http/, 'ws')}/ws`, room.roomId, room.doc, {
     connect: false,
@@ -559,7 +563,7 @@ async function openWebsocket(token: string, room: Hooks): Promise<Line> {
 
 /** Over Hocuspocus, where the server asks for tokens, tells the scope, and confirms each change. */
 async function openHocuspocus(_token: string, room: Hooks): Promise<Line> {
-  const { HocuspocusProvider, HocuspocusProviderWebsocket } = await import('@hocuspocus/provider')
+  const { HocuspocusProvider, HocuspocusProviderWebsocket } = await load.hocuspocus()
   const socket = new HocuspocusProviderWebsocket({
     url: `${room.server.replace(/^http/, 'ws')}/collaboration`,
     autoConnect: false,

@@ -162,7 +162,7 @@ function AccountMenu() {
     <Menu
       label="Account"
       trigger={props => (
-        <button {...props} type="button" className="header-account" aria-label={`Account: ${user?.name ?? ''}`}>
+        <button {...props} type="button" className="header-account" title={user?.name} aria-label="Account">
           <Avatar name={user?.name ?? ' '} size={30} />
         </button>
       )}

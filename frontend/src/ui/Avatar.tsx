@@ -11,9 +11,13 @@ interface AvatarProps {
 export function Avatar({ name, color, size }: AvatarProps) {
   const style = { '--avatar': color, '--avatar-size': size && `${size}px` } as CSSProperties
   return (
-    <span className="avatar" style={style} data-plain={color ? undefined : true} aria-hidden="true">
-      {initialsOf(name)}
-    </span>
+    <span
+      className="avatar"
+      style={style}
+      data-plain={color ? undefined : true}
+      data-initials={initialsOf(name)}
+      aria-hidden="true"
+    />
   )
 }
 
