@@ -33,7 +33,7 @@ from collab.engine.protocol import create_permission_denied_message, create_sync
 from collab.models import Room, ShareLinkGrant
 from tests.collab.client import WebsocketCommunicator, YjsClient
 from tests.collab.conftest import engine, no_open_connection  # noqa: F401
-from tests.collab.hocuspocus import (
+from tests.collab.hocuspocus.client import (
     AUTHENTICATED,
     READ_ONLY,
     REFUSED,
