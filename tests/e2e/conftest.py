@@ -15,9 +15,11 @@ import pytest
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.node import Node
 from tests.support.postgres import Postgres
-from tests.support.redis import RedisServer
+from tests.support.redis import RedisServer, running_redis
 from tests.support.server import Server
 from tests.support.site import Site
+
+pytest.register_assert_rewrite("tests.e2e.compatibility")
 
 ONE_PROCESS = "one process, SQLite"
 TWO_PROCESSES = "two processes, PostgreSQL, Redis"
@@ -30,6 +32,11 @@ everywhere = pytest.mark.parametrize(
 )
 #: For tests of what has nothing to do with the number of processes.
 one_process = pytest.mark.parametrize("installation", [ONE_PROCESS], indirect=True)
+
+#: Of the leases of `two_processes`.
+LEASE_S = 3
+#: A lease is renewed by a timer: what is allowed beside the lease itself on a busy machine.
+MARGIN_S = 1.5
 
 _BLOCKER = Path(__file__).resolve().parent.parent / "support" / "without_y_py"
 _COMMON = {"ACCESS_TOKEN_LIFETIME_S": "3600"}
@@ -105,3 +112,23 @@ def new_site(node: Node, sqlite_databases: SqliteDatabases, tmp_path: Path) -> I
             return stack.enter_context(running(Site(node, *servers)))
 
         yield make
+
+
+@pytest.fixture
+def own_redis(redis: RedisServer) -> Iterator[RedisServer]:
+    """A Redis that this test may break; `redis` is asked for only to skip where there is none."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def two_processes(
+    new_site: Callable[..., Site], postgres_databases: PostgresDatabases, own_redis: RedisServer
+) -> Site:
+    """Two processes whose Redis this test may break, with leases of `LEASE_S`."""
+    return new_site(
+        processes=2,
+        DATABASE_URL=postgres_databases.new_url(),
+        REDIS_URL=own_redis.url,
+        COLLAB_ACCESS_LEASE_S=str(LEASE_S),
+    )

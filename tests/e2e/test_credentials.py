@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jwt
 import pytest
 
+from tests.e2e.conftest import LEASE_S, MARGIN_S
 from tests.support.api import Person
-from tests.support.databases import PostgresDatabases
 from tests.support.identity_provider import running_identity_provider
-from tests.support.redis import RedisServer, running_redis
+from tests.support.redis import RedisServer
 from tests.support.server import environment
 from tests.support.site import Site
 
-LEASE_S = 3
 APPLIES_WITHIN_S = 1.0
-#: A lease is renewed by a timer: what is allowed beside the lease itself on a busy machine.
-MARGIN_S = 1.5
 NEW_PASSWORD = "another horse and its battery"
 _numbers = itertools.count(1)
 
@@ -51,25 +48,6 @@ async def deactivate(site: Site, person: Person, room: str, query: str) -> None:
 TOLD = [(sign_out, 4401), (change_password, 4401), (use_ticket_again, 4401)]
 ALL = [*TOLD, (deactivate, 4403)]
 End = Callable[[Site, Person, str, str], object]
-
-
-@pytest.fixture
-def own_redis(redis: RedisServer) -> Iterator[RedisServer]:
-    """A Redis that this test may break; `redis` is asked for only to skip where there is none."""
-    with running_redis() as server:
-        yield server
-
-
-@pytest.fixture
-def two_processes(
-    new_site: Callable[..., Site], postgres_databases: PostgresDatabases, own_redis: RedisServer
-) -> Site:
-    return new_site(
-        processes=2,
-        DATABASE_URL=postgres_databases.new_url(),
-        REDIS_URL=own_redis.url,
-        COLLAB_ACCESS_LEASE_S=str(LEASE_S),
-    )
 
 
 async def end_and_wait(

@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 
-import pytest
-
-from tests.support.databases import PostgresDatabases
-from tests.support.redis import RedisServer, running_redis
+from tests.e2e.conftest import LEASE_S, MARGIN_S
+from tests.support.redis import RedisServer
 from tests.support.site import Site
-
-LEASE_S = 3
-#: A lease is renewed by a timer: what is allowed beside the lease itself on a busy machine.
-MARGIN_S = 1.5
-
-
-@pytest.fixture
-def own_redis(redis: RedisServer) -> Iterator[RedisServer]:
-    """A Redis that this test may break; `redis` is asked for only to skip where there is none."""
-    with running_redis() as server:
-        yield server
-
-
-@pytest.fixture
-def two_processes(
-    new_site: Callable[..., Site], postgres_databases: PostgresDatabases, own_redis: RedisServer
-) -> Site:
-    return new_site(
-        processes=2,
-        DATABASE_URL=postgres_databases.new_url(),
-        REDIS_URL=own_redis.url,
-        COLLAB_ACCESS_LEASE_S=str(LEASE_S),
-    )
 
 
 async def test_revocation_whose_message_is_lost_closes_within_the_lease(
