@@ -167,17 +167,6 @@ async def test_presence_appears_at_others_and_at_those_who_come_later(site: Site
     await late.wait_awareness(two.client, {"name": "Bob, who only reads"})
 
 
-async def test_presence_ends_when_the_client_disconnects(site: Site) -> None:
-    alice, bob = site.people("alice", "bob")
-    room = alice.create_room()
-    alice.share(room, bob, "editor")
-    one, two = await site.join(alice, room), await site.join(bob, room, process=1)
-    await one.set_awareness({"name": "Alice"})
-    await two.wait_awareness(one.client, {"name": "Alice"})
-    await one.disconnect()
-    await two.wait_awareness(one.client, None)
-
-
 async def test_presence_ends_when_the_socket_breaks_without_a_word(site: Site) -> None:
     alice = site.person("alice")
     room = alice.create_room()

@@ -67,18 +67,6 @@ async def test_without_a_good_access_token_is_refused_4401(site: Site, kind: str
         assert reason
 
 
-async def test_y_websocket_does_not_retry_after_a_refusal(site: Site) -> None:
-    alice, mallory = site.people("alice", "mallory")
-    provider = await site.open(mallory, alice.create_room())
-    denied = await provider.wait_denied()
-    assert denied["reason"]
-    await provider.wait_event("closed", code=4403)
-    state = await provider.state()
-    assert not state["synced"]
-    assert not state["should_connect"]
-    assert state["connections"] == 1
-
-
 async def assert_opens(socket: RawSocket) -> None:
     await socket.send(frames.sync_step_1())
     await socket.wait_frame("0001")

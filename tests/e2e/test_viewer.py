@@ -42,20 +42,6 @@ async def assert_unchanged(site: Site, editor: Provider, room: str) -> None:
         assert await newcomer.text() == "by the editor"
 
 
-async def test_viewer_that_types_is_told_and_goes_on_reading(site: Site) -> None:
-    editor, room = await room_with_viewer(site)
-    viewer = await site.join(site.person("bob"), room, process=1)
-    await viewer.wait_content("text", "by the editor")
-    await viewer.edit(("text.insert", 0, "by the viewer "))
-    denied = await viewer.wait_denied()
-    assert denied["reason"]
-    await assert_unchanged(site, editor, room)
-
-    await editor.edit(("text.insert", 13, ", still read"))
-    await viewer.wait_content("text", "by the viewer by the editor, still read")
-    assert (await viewer.state())["connections"] == 1
-
-
 @pytest.mark.parametrize("wrap", [frames.update, frames.sync_step_2])
 async def test_viewer_update_frame_changes_nothing_and_is_denied(
     site: Site, wrap: Callable[[str], str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.node import WAIT_S, Json, Node
+from tests.support.node import WAIT_S, Edit, Json, Node
 from tests.support.providers import Provider
 
 
@@ -30,7 +30,7 @@ class HocuspocusProvider(Provider):
 
         Args:
             token: what its token function gives, until `set_token`.
-            version: of the provider, 3 or 4.
+            version: of the provider, 2 to 4.
             socket: a name; providers that give the same share one socket.
             options: sessions (each provider has a session of its own, v4), connect, client, headers.
         """
@@ -46,6 +46,10 @@ class HocuspocusProvider(Provider):
         )
         provider.client = opened["client"]
         return provider
+
+    async def edit_unsaved(self, *edits: Edit) -> int:
+        """Edit; how many changes the provider says are not saved, before the server can have answered."""
+        return int(await self._call("editUnsaved", edits=edits))
 
     async def set_token(self, token: str) -> None:
         """What the server gets when it asks next."""

@@ -21,8 +21,8 @@ class Provider:
         """Make the client.
 
         Args:
-            options: params, protocols, headers, connect, client (the Yjs client id), and `others`: URLs of
-                servers to go to when a connection closes.
+            options: version (1 to 3), params, protocols, headers, connect, client (the Yjs client id), and
+                `others`: URLs of servers to go to when a connection closes.
         """
         provider = cls(node)
         opened = await provider._call("open", url=url, room=room, **options)
@@ -61,7 +61,7 @@ class Provider:
 
     async def state(self) -> Json:
         """`update` and `vector` (hex), `pending`, `synced`, `connected`, `should_connect`; counts of
-        `connections` and `events`.
+        `connections`, `events` and `frames`.
         """
         return await self._call("state")
 

@@ -138,7 +138,7 @@ class Server:
         content = self.log.read_bytes() if self.log.exists() else b""
         lines = content[self._checked_bytes :].decode()
         self._checked_bytes = len(content)
-        assert "Traceback" not in lines, lines[-6000:]
+        assert "Traceback" not in lines, lines[max(0, lines.index("Traceback") - 1000) :][:6000]
         leaked = _TOKEN.search(lines) or next((secret for secret in self.secrets if secret in lines), None)
         assert not leaked, f"a secret in the log: {lines[-6000:]}"
 

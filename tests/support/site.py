@@ -49,12 +49,15 @@ class Site:
     def people(self, *names: str) -> list[Person]:
         return [self.person(name) for name in names]
 
-    async def open(self, person: Person, room: str, *, process: int = 0, **params: str) -> Provider:
+    async def open(
+        self, person: Person, room: str, *, process: int = 0, version: int = 3, **params: str
+    ) -> Provider:
         """A y-websocket client, whatever becomes of it; `params` stand in its URL beside the token."""
         return await Provider.open(
             self.node,
             self.server(process).socket_url,
             room,
+            version=version,
             params={"token": person.access, **params},
         )
 

@@ -1,11 +1,12 @@
-// Real Hocuspocus providers, v3 and v4, seen as the y-websocket ones are.
+// Real Hocuspocus providers, v2 to v4, seen as the y-websocket ones are.
 
+import * as v2 from 'hocuspocus-provider-2'
 import * as v3 from 'hocuspocus-provider-3'
 import * as v4 from 'hocuspocus-provider-4'
 import * as Y from 'yjs'
 import { Journal, poke } from './waiting.mjs'
 
-const versions = { 3: v3, 4: v4 }
+const versions = { 2: v2, 3: v3, 4: v4 }
 const sockets = new Map()
 
 /** What the commands ask of a provider of y-websocket. */
@@ -23,6 +24,10 @@ class Adapter {
   connect () { this.line.socket.connect() }
   disconnect () { this.line.socket.disconnect() }
 
+  // In version 2, which attaches itself when it is made, a provider's own connection is its place on the socket.
+  attach () { return this.provider.attach ? this.provider.attach() : this.provider.connect() }
+  detach () { return this.provider.detach ? this.provider.detach() : this.provider.disconnect() }
+
   destroy () {
     this.provider.destroy()
     this.line.users -= 1
@@ -39,7 +44,12 @@ const lineOf = (name, { url, version, headers, recordingSocket }) => {
   if (known) return known
   const line = { name, users: 0, frames: [], connections: 0, journal: new Journal() }
   line.socket = new versions[version].HocuspocusProviderWebsocket({
-    url, autoConnect: false, delay: 200, minDelay: 200, WebSocketPolyfill: recordingSocket(line, headers)
+    url,
+    autoConnect: false,
+    connect: false, // what version 2 calls it
+    delay: 200,
+    minDelay: 200,
+    WebSocketPolyfill: recordingSocket(line, headers)
   })
   sockets.set(name, line)
   return line
@@ -48,7 +58,7 @@ const lineOf = (name, { url, version, headers, recordingSocket }) => {
 const watch = ({ journal, doc }, provider) => {
   provider.on('status', ({ status }) => journal.add('status', { status }))
   provider.on('synced', () => journal.add('sync', { synced: true }))
-  provider.on('authenticated', ({ scope }) => journal.add('authenticated', { scope: scope ?? null }))
+  provider.on('authenticated', () => journal.add('authenticated', { scope: provider.authorizedScope ?? null }))
   provider.on('authenticationFailed', ({ reason }) => journal.add('denied', { reason }))
   provider.on('stateless', ({ payload }) => journal.add('stateless', { payload }))
   provider.on('unsyncedChanges', poke)
@@ -70,13 +80,14 @@ export const openHocuspocus = ({
     websocketProvider: line.socket,
     name: room,
     document: doc,
+    broadcast: false, // version 2 would talk to other tabs past the server
     token: async () => client.token,
     ...(sessions ? { sessionAwareness: true } : {})
   })
   client.provider = new Adapter(provider, line)
   line.users += 1
   watch(client, provider)
-  provider.attach()
+  if (version > 2) provider.attach()
   if (connect) line.socket.connect()
   return client
 }
