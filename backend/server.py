@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -38,6 +39,9 @@ PART_BYTES = 64 * 1024
 #: Parts in which a client may send one message.
 MAX_PARTS = 65_536
 
+#: Its lines for each connection say nothing that the access log does not.
+protocol_logger = logging.getLogger("websockets.server")
+
 DRAINING = "The server is going down; come back at once."
 
 
@@ -60,6 +64,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.conn.logger = protocol_logger
         self.sending = asyncio.Lock()
         self.parts_sent = 0
 

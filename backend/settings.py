@@ -216,6 +216,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "uvicorn.access": {"level": "INFO"},
+        "websockets": {"level": "WARNING"},
         # It tells of each message to a process that was killed, for as long as its channel is in the group.
         "channels_redis": {"level": "WARNING"},
     },

@@ -22,6 +22,7 @@ from django.db.models.functions import Now
 from collab.engine.errors import UnavailableError
 from collab.ids import IsAnyOf
 from collab.models import LiveConnection, ServerProcess
+from collab.rows import insert_rows
 from collab.selectors import PROCESS_GONE_S
 from collab.threads import DatabaseThreads
 
@@ -35,6 +36,8 @@ RETRY_S = 1.0
 #: After so long the rows of a process that was not seen are deleted.
 FORGET_S = 4 * PROCESS_GONE_S
 
+_COLUMNS = tuple(field.attname for field in LiveConnection._meta.concrete_fields)
+
 
 class Roster:
     """See the module. What is told here is what should be written; a failure is made good by the next."""
@@ -44,6 +47,7 @@ class Roster:
         self._threads = DatabaseThreads("roster", 1)
         self._rows: dict[UUID, LiveConnection] = {}
         self._written: dict[UUID, str] | None = None  # the roles in the database, where that is known
+        self._touched: set[UUID] = set()  # what may be another there
         self._work = asyncio.Event()
         self._beat_at = 0.0
         self._has_beaten = False
@@ -52,19 +56,23 @@ class Roster:
         """A connection has joined a room; its `process_id` is filled in."""
         row.process_id = self.process_id
         self._rows[row.pk] = row
-        self._work.set()
+        self._touch(row.pk)
 
     def changed(self, connection_id: UUID, role: str) -> None:
         """The role of a connection is another one; harmless if it has closed."""
         row = self._rows.get(connection_id)
         if row is not None and row.role != role:
             row.role = role
-            self._work.set()
+            self._touch(connection_id)
 
     def closed(self, connection_id: UUID) -> None:
         """A connection has left its room; harmless if it never joined."""
         if self._rows.pop(connection_id, None) is not None:
-            self._work.set()
+            self._touch(connection_id)
+
+    def _touch(self, connection_id: UUID) -> None:
+        self._touched.add(connection_id)
+        self._work.set()
 
     def beat_now(self) -> None:
         """Say that this process is there without waiting for the time to do so."""
@@ -101,16 +109,21 @@ class Roster:
     async def _write(self) -> None:
         """Bring the database from what it holds to what should be there."""
         self._work.clear()
+        touched, self._touched = self._touched, set()
         if self._written is None:
             self._written = await self._threads.run(_written_roles, self.process_id)
-        roles = {pk: row.role for pk, row in self._rows.items()}
+            touched = self._rows.keys() | self._written.keys()
         written, self._written = self._written, None  # cancelled or failed, nobody can tell
-        new = [row for pk, row in self._rows.items() if pk not in written]
-        moved = [row for pk, row in self._rows.items() if written.get(pk, row.role) != row.role]
-        gone = [pk for pk in written if pk not in roles]
+        there = [row for pk in touched if (row := self._rows.get(pk)) is not None]
+        new = [row for row in there if row.pk not in written]
+        moved = [row for row in there if written.get(row.pk, row.role) != row.role]
+        gone = [pk for pk in touched if pk in written and pk not in self._rows]
+        written |= {row.pk: row.role for row in (*new, *moved)}
+        for pk in gone:
+            del written[pk]
         if new or moved or gone:
             await self._threads.run(_write_rows, new, moved, gone)
-        self._written = roles
+        self._written = written
 
     async def leave(self) -> None:
         """Take the process and all its rows away, at its end; call it when `run` has ended."""
@@ -144,7 +157,8 @@ def _written_roles(process_id: UUID) -> dict[UUID, str]:
 
 @transaction.atomic
 def _write_rows(new: Sequence[LiveConnection], moved: Sequence[LiveConnection], gone: Sequence[UUID]) -> None:
-    LiveConnection.objects.bulk_create(new, ignore_conflicts=True)  # it may be called twice
+    values = [[getattr(row, name) for name in _COLUMNS] for row in new]
+    insert_rows(LiveConnection, _COLUMNS, values, ignore_conflicts=True)  # it may be called twice
     LiveConnection.objects.bulk_update(moved, ["role"], batch_size=500)
     LiveConnection.objects.filter(IsAnyOf("pk", gone)).delete()
 

@@ -13,19 +13,27 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Field, Model
 
 
-def insert_rows(model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def insert_rows(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    ignore_conflicts: bool = False,
+) -> None:
     """Insert rows of a table without defaults of its own.
 
     Args:
         columns: names of fields, in the order of the values in each row.
+        ignore_conflicts: rows that are there already stay as they are.
     """
     fields = [_field(model, name) for name in columns]
     names = ", ".join(_quoted(field) for field in fields)
+    end = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     _execute(
         fields,
         rows,
-        postgresql=f"INSERT INTO {_table(model)} ({names}) SELECT * FROM {_arrays(fields)}",  # noqa: S608
-        sqlite=f"INSERT INTO {_table(model)} ({names}) VALUES ({', '.join(['%s'] * len(fields))})",  # noqa: S608
+        postgresql=f"INSERT INTO {_table(model)} ({names}) SELECT * FROM {_arrays(fields)}{end}",  # noqa: S608
+        sqlite=f"INSERT INTO {_table(model)} ({names}) VALUES ({', '.join(['%s'] * len(fields))}){end}",  # noqa: S608
     )
 
 

@@ -11,10 +11,9 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
-
 from collab.consumers.document import Document
 from collab.consumers.session import signed_in
+from collab.consumers.socket import SocketConsumer
 from collab.consumers.yjs import SUBPROTOCOL
 from collab.engine.errors import (
     AuthTimeoutError,
@@ -23,6 +22,7 @@ from collab.engine.errors import (
     LimitError,
     MalformedError,
     ResetError,
+    RoomFullError,
     UnauthenticatedError,
 )
 from collab.engine.hocuspocus import (
@@ -44,13 +44,15 @@ logger = logging.getLogger("collab.consumer")
 
 #: Documents of one socket that it may not open, and that are remembered.
 MAX_REFUSED = 1_000
+#: How long a socket without documents, whose last one found no place in its room, waits for others.
+ALONE_S = 1.0
 #: What ends one document, and leaves the socket to the others.
 DOCUMENT_CODES = frozenset({UnauthenticatedError.close_code, ForbiddenError.close_code})
 
 UNAUTHENTICATED = "Nobody has said in time who you are."
 
 
-class HocuspocusConsumer(AsyncWebsocketConsumer):
+class HocuspocusConsumer(SocketConsumer):
     """One socket of a Hocuspocus provider, v3 or v4: `path("collaboration", HocuspocusConsumer.as_asgi())`.
 
     The name of a document is a room's id. Who may do what is decided, held and followed as by `RoomConsumer`.
@@ -70,13 +72,6 @@ class HocuspocusConsumer(AsyncWebsocketConsumer):
         self._watch: asyncio.Task[None] | None = None
 
     # -- the socket
-
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """As in Channels, without a look at the database connections for every frame."""
-        if message["type"] == "websocket.receive":
-            await self.websocket_receive(message)
-        else:
-            await super().dispatch(message)
 
     async def connect(self) -> None:
         """Let the client in, to say who it is."""
@@ -223,6 +218,16 @@ class HocuspocusConsumer(AsyncWebsocketConsumer):
         await self.forget(document)
         if len(self._refused) > MAX_REFUSED:
             await self.fail(LimitError(f"More than {MAX_REFUSED} documents were refused."))
+
+    async def turned_away(self, document: Document, error: RoomFullError) -> None:
+        """There is no place in the document's room, which is not the others' fault.
+
+        A socket that has no others closes, so that the provider comes back: it does not ask again by itself.
+        """
+        await self.refused(document)
+        await asyncio.sleep(ALONE_S)
+        if not self._documents:
+            await self.fail(error)
 
     async def forget(self, document: Document) -> None:
         """The client has left the document."""

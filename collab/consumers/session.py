@@ -154,13 +154,14 @@ class RoomSession:
         """The connection is in the room: hold its access as a lease, and let others see that it is there.
 
         Args:
-            identify: tells the connection who it is to the others; by default that is `presence_user()`.
-                Called again when the user has another name.
+            identify: tells the connection again who it is to the others, when the user has another name.
+                By default that is `presence_user()`, which is told it now, too.
         """
         connection_id, room_id = UUID(connection.id), UUID(self.room_name)
         self._connection = connection
         self._identify = identify or (lambda: connection.identify(Identity(self.presence_user())))
-        self._identify()
+        if identify is None:
+            self._identify()
         connection.on_renamed = self._renamed
         connection.on_write_denied = partial(self._engine.denials.denied, self.user, room_id, connection_id)
         self._engine.leases.hold(

@@ -13,9 +13,9 @@ from typing import Any, TypedDict
 from urllib.parse import parse_qs
 
 from asgiref.sync import async_to_sync
-from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 
+from collab.consumers.socket import SocketConsumer
 from collab.consumers.transport import SocketTransport
 from collab.engine.connection import Connection
 from collab.engine.encoding import read_canonical_var_uint
@@ -60,7 +60,7 @@ def send_doc_update(room_name: str, update: bytes) -> None:
     async_to_sync(get_channel_layer().group_send)(group_name(room_name), message)
 
 
-class YjsConsumer(AsyncWebsocketConsumer):
+class YjsConsumer(SocketConsumer):
     """A room for every name, in memory, for everyone: `path("ws/<str:room>", YjsConsumer.as_asgi())`.
 
     Override `make_room_name`, `make_ydoc`, `connect` (check, then `await super().connect()`), and add
@@ -161,13 +161,6 @@ class YjsConsumer(AsyncWebsocketConsumer):
         await self.group_send_message(create_update_message(update_wrapper["update"]))
 
     # -- the socket
-
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """As in Channels, without a look at the database connections for every frame."""
-        if message["type"] == "websocket.receive":
-            await self.websocket_receive(message)
-        else:
-            await super().dispatch(message)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         connection, room = self._connection, self._room
