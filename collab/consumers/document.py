@@ -26,6 +26,7 @@ from collab.engine.errors import (
     ForbiddenError,
     MalformedError,
     ResetError,
+    RoomFullError,
     UnauthenticatedError,
 )
 from collab.engine.hocuspocus import (
@@ -120,6 +121,10 @@ class Document:
             logger.info("A document was refused with %d: %s", error.close_code, error)
             await self._send_quietly(create_permission_denied_message(error.reason))
             await self._socket.refused(self)
+        except RoomFullError as error:
+            logger.info("A document was refused with %d: %s", error.close_code, error)
+            await self._send_quietly(create_permission_denied_message(error.reason))
+            await self._socket.turned_away(self, error)
         except CollabError as error:
             await self._socket.fail(error)
         except Exception:

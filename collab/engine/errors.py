@@ -6,6 +6,7 @@ CollabError                       close code
 ├── ForbiddenError                4403   no access, or not any more
 ├── AuthTimeoutError              4408   nobody has said in time who it is
 ├── LimitError                    4429   too many connections or messages
+│   ├── RoomFullError             4429   no place for one more connection
 │   └── MessageTooBigError        1009
 ├── ResetError                    4205   too slow, or the server is draining: come back now
 └── UnavailableError              1013   the store or the layer does not answer: come back later
@@ -58,6 +59,10 @@ class LimitError(CollabError):
     """Too many of something; the client should back off."""
 
     close_code = 4429
+
+
+class RoomFullError(LimitError):
+    """The room, or the user in it, has as many connections as are allowed."""
 
 
 class MessageTooBigError(LimitError):

@@ -20,8 +20,8 @@ from collab.engine.connection import Clocks, Connection, brought_by
 from collab.engine.document import Document
 from collab.engine.errors import (
     CollabError,
-    LimitError,
     MessageTooBigError,
+    RoomFullError,
     UpdateRefusedError,
 )
 from collab.engine.gate import (
@@ -59,6 +59,8 @@ from collab.engine.slices import NO_METER, Meter, keep_up
 logger = logging.getLogger("collab.room")
 
 READ_ONLY = "You may read this room, but not change it."
+FULL = "The room has as many connections as are allowed."
+FULL_FOR_USER = "You have as many connections to this room as are allowed."
 
 
 class Replication(Protocol):
@@ -135,14 +137,14 @@ class LiveRoom:
         """Let a connection in and greet it.
 
         Raises:
-            LimitError: the room, or this user in it, has as many connections as are allowed.
+            RoomFullError: the room, or this user in it, has as many connections as are allowed.
         """
         if len(self.connections) >= self._limits.max_connections_per_room:
-            raise LimitError("The room has as many connections as are allowed.")
+            raise RoomFullError(FULL)
         if connection.user_id is not None:
             own = sum(1 for other in self.connections.values() if other.user_id == connection.user_id)
             if own >= self._limits.max_connections_per_user_and_room:
-                raise LimitError("You have as many connections to this room as are allowed.")
+                raise RoomFullError(FULL_FOR_USER)
         self.connections[connection.id] = connection
         connection.catch_up = partial(self._catch_up, connection.meter)
         connection.known_now = self._answers.known_now

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -12,14 +14,17 @@ from asgiref.sync import sync_to_async
 
 from accounts.models import Origin, User
 from accounts.services.sessions import begin_session, end_session
+from collab.consumers import hocuspocus as hocuspocus_module
 from collab.consumers import session as session_module
 from collab.engine.leases import EXPIRED, REVOKED
+from collab.engine.room import FULL_FOR_USER
 from collab.live import LiveEngine, stop_engine
 from collab.live_access import CREDENTIAL_ENDED
 from collab.models import Room
 from collab.services.connections import kick
 from tests.collab.hocuspocus.client import (
     AUTHENTICATED,
+    LEAVE,
     READ_ONLY,
     SAVED,
     TOKEN_WANTED,
@@ -140,13 +145,42 @@ async def test_document_that_is_revoked_while_a_newer_token_is_checked_is_closed
         assert (await opened.socket.receive_close())[0] == 4403
 
 
-async def test_one_connection_too_many_closes_4429(room: Room, user: User, engine: LiveEngine) -> None:
-    """Sessions of one socket count one by one."""
+@asynccontextmanager
+async def full_room(room: Room, user: User, engine: LiveEngine) -> AsyncIterator[list[HocuspocusDocument]]:
+    """One in which the user has as many connections as may be; sessions of one socket count one by one."""
     async with socket() as opened:
-        for number in range(engine.limits.max_connections_per_user_and_room):
-            await HocuspocusDocument(opened, f"{room.pk}\0{number}").open(await token_of(user))
-        await opened.send(f"{room.pk}\0one more", token_message(await token_of(user)))
-        assert (await opened.receive_close())[0] == 4429
+        count = engine.limits.max_connections_per_user_and_room
+        documents = [HocuspocusDocument(opened, f"{room.pk}\0{number}") for number in range(count)]
+        for each in documents:
+            await each.open(await token_of(user))
+        yield documents
+
+
+async def test_document_without_a_place_is_denied_and_the_socket_goes_on_for_the_others(
+    room: Room, user: User, engine: LiveEngine
+) -> None:
+    token = await token_of(user)
+    async with full_room(room, user, engine) as documents:
+        opened = documents[0].socket
+        refused = HocuspocusDocument(opened, f"{room.pk}\0one more")
+        await refused.send(token_message(token))
+        await refused.wait_for(denied_message(FULL_FOR_USER))
+        await refused.write("passed over")
+        other_room = await sync_to_async(make_room)(editor=user)
+        await HocuspocusDocument(opened, other_room.pk).open(token)
+        await documents[0].send(LEAVE)
+        await refused.open(token)
+
+
+async def test_socket_whose_only_document_has_no_place_closes_4429(
+    room: Room, user: User, engine: LiveEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider comes back by itself after a close, and not after a denial."""
+    monkeypatch.setattr(hocuspocus_module, "ALONE_S", 0.01)
+    async with full_room(room, user, engine), socket() as opened:
+        await opened.send(room.pk, token_message(await token_of(user)))
+        assert await opened.receive() == (str(room.pk), denied_message(FULL_FOR_USER))
+        assert await opened.receive_close() == (4429, FULL_FOR_USER)
 
 
 async def test_server_that_goes_down_closes_4205(room: Room, user: User, engine: LiveEngine) -> None:
