@@ -29,6 +29,7 @@ from collab.engine.protocol import create_permission_denied_message
 logger = logging.getLogger("collab.connection")
 
 
+NOT_ANY_MORE = "You may read this room, but not change it any more."
 #: What a waiting frame costs beside its bytes.
 _FRAME_BYTES = 64
 #: Clients whose clocks are noted for one update; whose update of more is dropped gets everything.
@@ -206,7 +207,9 @@ class Connection:
         """Send a message that only Hocuspocus knows; nothing where the client does not."""
 
     def allow_writing(self, *, is_allowed: bool) -> None:
-        """Take its updates in from now on, or refuse them."""
+        """Take its updates in from now on, or refuse them; a client that loses the right is told at once."""
+        if self.can_write and not is_allowed:
+            self.send(create_permission_denied_message(NOT_ANY_MORE))
         self.can_write = is_allowed
 
     def changes_in(self, *, is_answer: bool) -> int:

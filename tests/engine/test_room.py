@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from collab.engine.awareness import AwarenessEntry, encode_awareness
+from collab.engine.connection import NOT_ANY_MORE
 from collab.engine.errors import (
     ForbiddenError,
     LimitError,
@@ -308,11 +309,14 @@ async def test_update_that_is_refused_for_another_reason_is_no_denied_write(make
     assert told == []
 
 
-async def test_connection_that_is_lowered_is_denied_from_then_on(scene: Scene) -> None:
+async def test_connection_that_is_lowered_is_told_once_and_denied_from_then_on(scene: Scene) -> None:
     writer = await scene.join()
-    scene.room.allow_writing(writer.connection, is_allowed=False)
+    for _ in range(2):
+        scene.room.allow_writing(writer.connection, is_allowed=False)
+    await turns()
+    assert writer.frames == [create_permission_denied_message(NOT_ANY_MORE)]
     await scene.send(writer, create_update_message(HELLO))
-    assert writer.frames == [DENIED]
+    assert writer.frames[1:] == [DENIED]
 
 
 async def test_connection_that_is_raised_is_asked_once_for_what_was_denied(scene: Scene) -> None:
