@@ -21,8 +21,11 @@ import { Select } from '../ui/Field'
 import { highlighting, theme } from './codeTheme'
 import { LANGUAGES, languageOf } from './languages'
 import { remoteCarets } from './remoteCarets'
+import { adoptStyles } from './styles'
 import type { EditorProps } from './kinds'
 import '../styles/code.css'
+
+adoptStyles()
 
 const accessOf = (canWrite: boolean): Extension => [EditorState.readOnly.of(!canWrite), EditorView.editable.of(canWrite)]
 

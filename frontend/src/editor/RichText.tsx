@@ -9,6 +9,7 @@ import { yCursorPlugin } from '@tiptap/y-tiptap'
 import { useEffect, useRef, useState } from 'react'
 import type { Awareness } from 'y-protocols/awareness'
 import { caretOf, personOf } from './presence'
+import { classOfColor } from './styles'
 import { Toolbar } from './Toolbar'
 import type { EditorProps } from './kinds'
 import '../styles/richtext.css'
@@ -24,7 +25,7 @@ const RemoteCarets = Extension.create<{ awareness: Awareness | null }>({
       yCursorPlugin(this.options.awareness!, {
         awarenessStateFilter: (mine, theirs, state) => mine !== theirs && personOf(state) !== null,
         cursorBuilder: caretOf,
-        selectionBuilder: ({ color }) => ({ class: 'caret-selection', style: `--person: ${color}` })
+        selectionBuilder: ({ color }) => ({ class: `caret-selection ${classOfColor(color)}` })
       })
     ]
   }
@@ -45,7 +46,7 @@ export default function RichText({ doc, awareness, canWrite, name }: EditorProps
           undoRedo: false, // Collaboration brings its own, of one's own changes
           trailingNode: false, // it would write for those who only read
           heading: { levels: [1, 2, 3] },
-          link: { openOnClick: 'whenNotEditable', protocols: ['mailto'], HTMLAttributes: { rel: 'noopener noreferrer nofollow' } }
+          link: { openOnClick: 'whenNotEditable', HTMLAttributes: { rel: 'noopener noreferrer nofollow' } }
         }),
         TaskList,
         TaskItem.configure({ nested: true }),
@@ -56,6 +57,7 @@ export default function RichText({ doc, awareness, canWrite, name }: EditorProps
       ]
     })
     setEditor(made)
+    if (made.isEmpty && made.isEditable) made.commands.focus()
     return () => made.destroy()
   }, [doc, awareness])
 

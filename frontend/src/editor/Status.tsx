@@ -12,7 +12,9 @@ interface Shown {
 }
 
 function shownFor(state: RoomState, isOnline: boolean): Shown {
-  const { connection, saved, denied } = state
+  const { saved, denied } = state
+  // Without a network an open socket may take long to notice.
+  const connection = isOnline || state.connection === 'connecting' ? state.connection : 'offline'
   if (denied) return { text: 'Not saved', detail: 'You may view this room, and not change it.', tone: 'bad', icon: <Warning /> }
   if (connection === 'connecting') return { text: 'Connecting…', detail: 'The room is being opened.', icon: <Plug /> }
   if (connection === 'online' && saved) return { text: 'Saved', detail: 'Every change is in the database.', icon: <Check /> }

@@ -1,6 +1,7 @@
 /** Who is in a room, as the server says it: it stamps `user` into every state that reaches others. */
 import { useSyncExternalStore } from 'react'
 import type { Awareness } from 'y-protocols/awareness'
+import { classOfColor } from './styles'
 
 export interface Person {
   id: string
@@ -54,8 +55,7 @@ export function useOthers(awareness: Awareness): Person[] {
 /** A caret with the name of whose it is; `label` shows while it is new, and under the pointer. */
 export function caretOf({ name, color }: Person): HTMLElement {
   const caret = document.createElement('span')
-  caret.className = 'caret'
-  caret.style.setProperty('--person', color)
+  caret.className = `caret ${classOfColor(color)}`
   const label = document.createElement('span')
   label.className = 'caret-name'
   label.textContent = name

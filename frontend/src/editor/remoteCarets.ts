@@ -8,6 +8,7 @@ import { Decoration, EditorView, ViewPlugin, WidgetType, type DecorationSet, typ
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { caretOf, personOf, type Person } from './presence'
+import { classOfColor } from './styles'
 
 const moved = Annotation.define<true>()
 
@@ -83,7 +84,7 @@ class Carets {
       const anchor = this.#place(cursor?.anchor, state.doc.length)
       const head = this.#place(cursor?.head, state.doc.length)
       if (person === null || anchor === null || head === null) continue
-      const selection = Decoration.mark({ class: 'caret-selection', attributes: { style: `--person: ${person.color}` } })
+      const selection = Decoration.mark({ class: `caret-selection ${classOfColor(person.color)}` })
       if (anchor !== head) drawn.push({ from: Math.min(anchor, head), to: Math.max(anchor, head), side: 0, value: selection })
       const widget = Decoration.widget({ widget: new CaretWidget(person), side: head > anchor ? -1 : 1 })
       drawn.push({ from: head, to: head, side: widget.spec.side, value: widget })
