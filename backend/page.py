@@ -1,8 +1,8 @@
 """The page that `make frontend` builds: `index.html` for every route of it, and its assets.
 
 The page routes by itself, so that each of its addresses answers with the same document. By its content
-security policy it loads and runs what this server sends, and nothing else: no inline script or style, no other
-host.
+security policy it loads and runs what this server sends, and nothing else: no inline script or style, and
+nothing of another host.
 """
 
 from __future__ import annotations
