@@ -12,7 +12,7 @@ from collab.engine.errors import UnavailableError
 from collab.engine.ports import LogPart, NewRow
 from collab.ids import IsAnyOf
 from collab.models import Checkpoint, RoomHead, StoredUpdate
-from collab.rows import insert_rows, update_rows
+from collab.rows import insert_rows, lock_rows, update_rows
 from collab.threads import DatabaseThreads
 
 #: Threads that load rooms; commits have one of their own, and so have checkpoints, which may be large.
@@ -58,8 +58,7 @@ def append_rows(rows: Sequence[NewRow]) -> list[int | None]:
     nobody sees a number before all the lower ones. The lock lets checkpoints by, see `_hold_head`.
     """
     ids = {row.room: room_id for row in rows if (room_id := _find_id(row.room))}
-    wanted = RoomHead.objects.filter(IsAnyOf("pk", set(ids.values()))).order_by("pk")
-    heads = dict(wanted.select_for_update(no_key=True).values_list("pk", "seq"))
+    heads = lock_rows(RoomHead, "seq", set(ids.values()))
     seqs: list[int | None] = []
     stored = []
     now = timezone.now()
