@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from asyncio.transports import BaseTransport
+from functools import lru_cache
 from http import HTTPStatus
 
 import uvicorn
@@ -17,7 +18,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
@@ -45,6 +46,12 @@ protocol_logger = logging.getLogger("websockets.server")
 DRAINING = "The server is going down; come back at once."
 
 
+@lru_cache(maxsize=1)
+def framed(head: bytes, body: bytes) -> bytes:
+    """The bytes of a WebSocket message, made once for many who are sent the same."""
+    return Frame(Opcode.BINARY, head + body).serialize(mask=False)
+
+
 class ClosingSocket(WebSocketsSansIOProtocol):
     """Says why it closes, gives the client the time to hear it, and no longer.
 
@@ -59,6 +66,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         abort(code, reason)   close without waiting: whoever waits in `send` gets an `OSError`
         progress()            grows whenever the client has taken another part
         send(head, body)      one binary message of both, without a copy of a long body
+        write(head, body)     the same at once, if it need not wait; tells whether it did
     """
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -75,6 +83,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
                 "abort": self.abort,
                 "progress": lambda: self.parts_sent,
                 "send": self.send_behind,
+                "write": self.write_behind,
             }
             self.scope["extensions"]["gatehouse.line"] = line
 
@@ -100,6 +109,21 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         async with self.sending:
             await self.send_parts(body, head)
 
+    def write_behind(self, head: bytes, body: Data) -> bool:
+        """Send as `send_behind` does, unless the message is long, or the client reads slowly, or has gone."""
+        can_write = (
+            isinstance(body, bytes)
+            and len(body) <= PART_BYTES
+            and self.writable.is_set()
+            and not self.sending.locked()
+            and not self.disconnected
+            and self.conn.state is State.OPEN
+        )
+        if can_write:
+            self.transport.write(framed(head, body))
+            self.parts_sent += 1
+        return can_write
+
     async def send_parts(self, data: Data, head: bytes = b"") -> None:
         """Send a long message as WebSocket fragments: what the client does not take is not copied."""
         view = memoryview(data) if isinstance(data, bytes) else data
@@ -123,6 +147,13 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         pong = b"".join(self.conn.data_to_send())
         if self.writable.is_set():
             self.transport.write(pong)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Read on while the application keeps up: to stop and go on costs as much as a short message."""
+        if event.fin and self.queue.empty() and not self.close_sent and len(event.data) <= PART_BYTES:
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": bytes(event.data)})
+        else:
+            super().handle_bytes(event)
 
     def handle_cont(self, event: Frame) -> None:
         """Take another part of a message; empty ones count for nothing in its size, but not for nothing."""

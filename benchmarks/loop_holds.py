@@ -98,6 +98,13 @@ class Sink:
         self.reads = asyncio.Event()
         self.reads.set()
 
+    def write(self, frame: Any) -> bool:
+        can_write = self.reads.is_set() and len(frame) <= PART_BYTES
+        if can_write:
+            self.received_bytes += len(frame)
+            self.parts += 1
+        return can_write
+
     async def send(self, frame: Any) -> None:
         view = memoryview(frame) if isinstance(frame, bytes) else frame
         for start in range(0, len(frame), PART_BYTES):

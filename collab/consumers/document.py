@@ -287,6 +287,9 @@ class _DocumentTransport(SocketTransport):
         self._document = document
         self._prefix = write_var_bytes(document.address)
 
+    def write(self, frame: Data) -> bool:
+        return self.write_behind(self._prefix, frame)
+
     async def send(self, frame: Data) -> None:
         await self.send_behind(self._prefix, frame)
 

@@ -14,6 +14,13 @@ class SocketTransport:
         self._consumer = consumer
         self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
 
+    def write(self, frame: Data) -> bool:
+        return self.write_behind(b"", frame)
+
+    def write_behind(self, head: bytes, body: Data) -> bool:
+        """Send one frame of both at once, if the line can; tells whether it did."""
+        return self._line is not None and bool(self._line["write"](head, body))
+
     async def send(self, frame: Data) -> None:
         if isinstance(frame, bytes):
             await self._consumer.base_send({"type": "websocket.send", "bytes": frame})

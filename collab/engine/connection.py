@@ -59,6 +59,9 @@ def brought_by(update: ParsedUpdate) -> Lacks:
 class Transport(Protocol):
     """The way to one client; `send` and `close` wait while the client does not read."""
 
+    def write(self, frame: Data) -> bool:
+        """Send at once, if that needs no wait; False where nothing was sent."""
+
     async def send(self, frame: Data) -> None: ...
 
     async def close(self, code: int, reason: str) -> None: ...
@@ -74,7 +77,7 @@ class Connection:
     """A client in a live room, which speaks y-websocket; `HocuspocusConnection` is another one.
 
     The outbox is drained by the task that runs `drain()`; everything else is called from the event
-    loop and does not wait.
+    loop and does not wait. While nothing is in the outbox, a frame goes past it.
 
     Args:
         transport: the way to the client.
@@ -122,6 +125,7 @@ class Connection:
         self._queued_bytes = 0
         self._behind: _Behind | None = None
         self._work = asyncio.Event()
+        self._is_idle = False  # whether `drain()` runs, and has nothing to send
         self._ending: tuple[CollabError, bytes | None] | None = None
         self._sending_since: float | None = None
         self._progress = 0
@@ -162,7 +166,7 @@ class Connection:
         return not self.is_closed
 
     def send(self, frame: Data, lacks: Lacks = NOTHING) -> None:
-        """Queue a frame.
+        """Send a frame at once, or queue it.
 
         Args:
             lacks: what the receiver has to be sent again if the queue is dropped.
@@ -172,6 +176,10 @@ class Connection:
         if self._behind is not None:
             self._behind.owe(lacks)
             return
+        if self._is_idle and self._transport.write(frame):
+            self._last_sent_at = self._clock()
+            return
+        self._is_idle = False
         self._queue.append((frame, lacks))
         self._queued_bytes += len(frame) + _FRAME_BYTES
         if self._queued_bytes > self._limits.outbox_bytes and len(self._queue) > 1:
@@ -277,7 +285,6 @@ class Connection:
         Cancelling loses what is queued and leaves the transport as it is.
         """
         while True:
-            await self._work.wait()
             if self._queue:
                 frame, _ = self._queue.popleft()
                 self._queued_bytes -= len(frame) + _FRAME_BYTES
@@ -292,7 +299,9 @@ class Connection:
                 await self._transport.close(error.close_code, error.reason)
                 return
             else:
+                self._is_idle = True
                 self._work.clear()
+                await self._work.wait()
 
     async def _bring_level(self) -> None:
         """Send what the client lacks now. What comes while that is encoded is queued behind it, as ever."""

@@ -241,6 +241,64 @@ async def test_message_behind_a_head_arrives_as_one_and_in_order(peers: MakePeer
     assert peer.messages == [*expected, bytes((9,)) * MIB]
 
 
+async def test_message_that_need_not_wait_is_written_at_once_and_in_order(peers: MakePeer) -> None:
+    written: list[bool] = []
+
+    async def act(scope: Any, send: Any) -> None:
+        write = scope["extensions"]["gatehouse.line"]["write"]
+        written.append(write(b"head", b"1"))
+        await send(binary(1, 2))
+        written.append(write(b"", b"3"))
+        long = asyncio.create_task(send(binary(MIB, 4)))
+        await asyncio.sleep(0)
+        written.append(write(b"", b"between the parts"))
+        await long
+        written.append(write(b"", bytes(65_537)))
+        written.append(write(b"head", b"5"))
+        await send({"type": "websocket.close", "code": 4000})
+        written.append(write(b"", b"after the end"))
+
+    async with serving(Recorder(act)) as (_, port):
+        peer = await peers(port)
+        await peer.read()
+    assert written == [True, True, False, False, True, False]
+    assert peer.messages == [b"head1", b"\x02", b"3", b"\x04" * MIB, b"head5"]
+
+
+@pytest.mark.usefixtures("quick_goodbye")
+async def test_nothing_is_written_at_once_to_a_client_that_does_not_read(peers: MakePeer) -> None:
+    async def act(scope: Any, send: Any) -> None:
+        write = scope["extensions"]["gatehouse.line"]["write"]
+        while write(b"", bytes(60_000)):
+            await send(binary(1))
+
+    app = Recorder(act)
+    async with serving(app) as (server, port):
+        await peers(port)
+        connection = await stuck_socket(server)
+        assert connection.transport.get_write_buffer_size() <= 2 * WRITE_BUFFER_BYTES + 100
+
+
+@pytest.mark.usefixtures("quick_goodbye")
+async def test_messages_that_the_application_does_not_take_stay_with_the_client(peers: MakePeer) -> None:
+    async def idle(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await asyncio.Event().wait()
+
+    async with serving(idle) as (server, port):
+        peer = await peers(port)
+        await peer.read(until=lambda: peer.status)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while True:
+                    peer.protocol.send_binary(bytes(60_000))
+                    await peer.send_raw(b"".join(peer.protocol.data_to_send()))
+        (connection,) = server.server_state.connections
+        assert isinstance(connection, ClosingSocket)
+        assert 0 < connection.queue.qsize() < 50
+
+
 @pytest.mark.usefixtures("quick_goodbye")
 async def test_client_that_does_not_read_leaves_little_in_the_write_buffer(peers: MakePeer) -> None:
     async def act(scope: Any, send: Any) -> None:

@@ -38,7 +38,7 @@ async def until(is_true: Callable[[], object]) -> None:
 
 
 class Line:
-    """A client's end of a connection: what reached it, and whether it reads."""
+    """A client's end of a connection: what reached it, whether it reads, and takes frames without a wait."""
 
     def __init__(self, *, is_reading: bool = True) -> None:
         self.frames: list[bytes] = []
@@ -46,6 +46,7 @@ class Line:
         self._reads = asyncio.Event()
         self._last_read: bytes | None = None
         self.parts = 0
+        self.takes_at_once = False
         if is_reading:
             self._reads.set()
 
@@ -57,6 +58,12 @@ class Line:
 
     def stop_reading_after(self, frame: bytes) -> None:
         self._last_read = frame
+
+    def write(self, frame: bytes) -> bool:
+        can_write = self.takes_at_once and self._reads.is_set() and self.closed is None
+        if can_write:
+            self.frames.append(frame)
+        return can_write
 
     async def send(self, frame: bytes) -> None:
         await self._reads.wait()

@@ -67,6 +67,51 @@ async def test_send_to_a_client_that_reads_keeps_the_order(make_client: MakeClie
     assert client.frames == frames
 
 
+async def test_frame_for_an_empty_outbox_goes_out_at_once(make_client: MakeClient) -> None:
+    client = make_client()
+    client.line.takes_at_once = True
+    await turns()
+    client.connection.send(b"1")
+    assert client.frames == [b"1"]
+
+
+async def test_frame_before_anybody_drains_the_outbox_waits(make_client: MakeClient) -> None:
+    """A connection that is not in the room yet may be refused."""
+    client = make_client()
+    client.line.takes_at_once = True
+    client.connection.send(b"1")
+    assert client.frames == []
+    await turns()
+    assert client.frames == [b"1"]
+
+
+async def test_frame_behind_one_that_waits_never_overtakes_it(make_client: MakeClient) -> None:
+    client = make_client()
+    await turns()
+    client.connection.send(b"1")  # the line does not take it at once
+    client.line.takes_at_once = True
+    client.connection.send(b"2")
+    await turns()
+    client.connection.send(b"3")
+    assert client.frames == [b"1", b"2", b"3"]
+
+
+async def test_client_that_reads_on_and_off_gets_all_in_order(make_client: MakeClient) -> None:
+    client = make_client()
+    client.line.takes_at_once = True
+    await turns()
+    for number in range(60):
+        if number % 7 == 3:
+            client.line.stop_reading()
+        elif number % 7 == 6:
+            client.line.read_again()
+        client.connection.send(bytes((number,)))
+        await turns(number % 3)
+    client.line.read_again()
+    await turns()
+    assert client.frames == [bytes((number,)) for number in range(60)]
+
+
 async def test_client_that_does_not_read_is_brought_level_by_one_difference(
     make_client: MakeClient, room: LiveRoom
 ) -> None:
