@@ -1,23 +1,31 @@
 """What a live room sends to all its connections in this process.
 
-Updates that come in during one turn of the event loop go out as one, built once for all recipients.
+An update goes out at the end of the turn of the event loop in which it came in. Where broadcasts take too
+much of the time, a room pauses between them: what comes in meanwhile goes out as one, built once for all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 
 from collab.engine.connection import Clocks, Connection, Lacks, brought_by
 from collab.engine.document import join_updates
 from collab.engine.gate import ParsedUpdate
 from collab.engine.hocuspocus import create_stateless_message
+from collab.engine.meter import Meter
 from collab.engine.protocol import create_update_message
 
 #: Structs and deleted ranges in updates that go out as one; beyond, joining costs more than it saves.
 MAX_JOINED_PARTS = 2_000
 #: Their bytes: longer ones are not copied once more.
 MAX_JOINED_BYTES = 256 * 1024
+#: The part of the time that a room may spend on broadcasts in the long run, and what it may at once.
+BROADCAST_PERCENT = 25
+BROADCAST_BURST_S = 0.02
+#: Shorter pauses are none: the event loop's timers count milliseconds.
+MIN_PAUSE_S = 0.001
 
 
 class Broadcast:
@@ -26,27 +34,44 @@ class Broadcast:
     Args:
         connections: those of the room in this process, by id; the room changes the mapping.
         flush_presence: sends what is new of who is there.
+        clock, timer: as for `Meter`.
     """
 
-    def __init__(self, connections: Mapping[str, Connection], flush_presence: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connections: Mapping[str, Connection],
+        flush_presence: Callable[[], None],
+        clock: Callable[[], float],
+        timer: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._connections = connections
         self._flush_presence = flush_presence
+        self._meter = Meter(BROADCAST_PERCENT, clock, timer, burst_s=BROADCAST_BURST_S)
         self._news: list[tuple[ParsedUpdate, Connection | None]] = []
         self._flush_is_due = False
 
     def tell(self, update: ParsedUpdate, author: Connection | None) -> None:
-        """Send an update at the end of the turn, but not to its author or who waits for what is saved."""
+        """Send an update soon, but not to its author or who waits for what is saved."""
         self._news.append((update, author))
         self.flush_soon()
 
     def flush_soon(self) -> None:
-        """Have everything that is new sent at the end of this turn."""
-        if not self._flush_is_due:
-            self._flush_is_due = True
+        """Have everything that is new sent at the end of this turn, or of the pause."""
+        if self._flush_is_due:
+            return
+        self._flush_is_due = True
+        pause_s = self._meter.pause_s()
+        if pause_s < MIN_PAUSE_S:
             asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            asyncio.get_running_loop().call_later(pause_s, self._flush)
 
     def _flush(self) -> None:
         self._flush_is_due = False
+        with self._meter:
+            self._send_news()
+
+    def _send_news(self) -> None:
         if self._news:
             news, self._news = self._news, []
             if len(news) == 1 or _is_short(news):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: What may be taken at once: enough for the longest message, and the whole of a large document.
+#: What a connection may take at once: enough for the longest message, and the whole of a large document.
 BURST_S = 1.0
 #: The longest wait; what is owed beyond is forgiven, so that a line is never silent for long.
 MAX_PAUSE_S = 5.0
@@ -46,23 +46,30 @@ class MessageRate:
 
 
 class Meter:
-    """A context manager around work that is done for a connection, without an `await` in it.
+    """A context manager around work that is done for a connection, or a room, without an `await` in it.
 
     Args:
-        percent: the part of the time that a connection may take in the long run.
+        percent: the part of the time that may be taken in the long run.
         clock: seconds, monotonic.
         timer: seconds that this thread has worked.
+        burst_s: what may be taken at once.
     """
 
-    __slots__ = ("_clock", "_counted_at", "_left_s", "_share", "_started_at", "_timer")
+    __slots__ = ("_burst_s", "_clock", "_counted_at", "_left_s", "_share", "_started_at", "_timer")
 
     def __init__(
-        self, percent: int, clock: Callable[[], float], timer: Callable[[], float] = time.thread_time
+        self,
+        percent: int,
+        clock: Callable[[], float],
+        timer: Callable[[], float] = time.thread_time,
+        *,
+        burst_s: float = BURST_S,
     ) -> None:
         self._share = percent / 100
+        self._burst_s = burst_s
         self._clock = clock
         self._timer = timer
-        self._left_s = BURST_S
+        self._left_s = burst_s
         self._counted_at = clock()
         self._started_at = 0.0
 
@@ -73,9 +80,9 @@ class Meter:
         self._left_s -= self._timer() - self._started_at
 
     def pause_s(self) -> float:
-        """How long the connection has to wait before more is done for it; 0 if it owes nothing."""
+        """How long to wait before more is done; 0 if nothing is owed."""
         now = self._clock()
-        self._left_s = min(BURST_S, self._left_s + (now - self._counted_at) * self._share)
+        self._left_s = min(self._burst_s, self._left_s + (now - self._counted_at) * self._share)
         self._left_s = max(self._left_s, -MAX_PAUSE_S * self._share)
         self._counted_at = now
         return max(0.0, -self._left_s / self._share)

@@ -113,7 +113,7 @@ class LiveRoom:
         self.name = name
         self.document = Document()
         self.connections: dict[str, Connection] = {}
-        self._broadcast = Broadcast(self.connections, self._flush_presence)
+        self._broadcast = Broadcast(self.connections, self._flush_presence, clock)
         self.presence = RoomPresence(
             room_name=name,
             connections=self.connections,
