@@ -1,30 +1,35 @@
 /** The routes: each page is a chunk of its own, loaded when it is first opened. */
-import { Component, lazy, Suspense, type ComponentType, type ReactNode } from 'react'
+import { Component, type ComponentType, type ReactNode } from 'react'
 import { Route, Switch, useLocation, useSearch } from 'wouter'
 import { MeProvider, useUserId } from './me'
+import { lazily } from './ui/lazily'
 import { ToastProvider } from './ui/Toast'
 import { EmptyState } from './ui/states'
 import { Button, ButtonLink } from './ui/Button'
 import { Search, Warning } from './ui/icons'
 
-const SignIn = lazy(() => import('./pages/SignIn'))
-const Register = lazy(() => import('./pages/Register'))
-const Rooms = lazy(() => import('./pages/Rooms'))
-const Room = lazy(() => import('./pages/room/Room'))
+const SignIn = lazily(() => import('./pages/SignIn'))
+const Register = lazily(() => import('./pages/Register'))
+const Rooms = lazily(() => import('./pages/Rooms'))
+const Room = lazily(() => import('./pages/room/Room'))
+
+/** Begin to fetch the page of an address, before anything is drawn. */
+export function preloadPage(path: string): void {
+  if (path.startsWith('/rooms/')) Room.load()
+  else if (path === '/') Rooms.load()
+}
 
 export function App() {
   return (
     <ToastProvider>
       <Guard>
-        <Suspense fallback={null}>
-          <Switch>
-            <Route path="/sign-in" component={SignIn} />
-            <Route path="/register" component={Register} />
-            <Route path="/">{signedIn(Rooms)}</Route>
-            <Route path="/rooms/:id">{({ id }) => signedIn(Room, { id })}</Route>
-            <Route component={NotFound} />
-          </Switch>
-        </Suspense>
+        <Switch>
+          <Route path="/sign-in" component={SignIn} />
+          <Route path="/register" component={Register} />
+          <Route path="/">{signedIn(Rooms)}</Route>
+          <Route path="/rooms/:id">{({ id }) => signedIn(Room, { id })}</Route>
+          <Route component={NotFound} />
+        </Switch>
       </Guard>
     </ToastProvider>
   )

@@ -2,6 +2,7 @@
 import { useDeferredValue, useState } from 'react'
 import { Link } from 'wouter'
 import { api, asApiError, type Organization, type RoomInfo } from '../api'
+import { editorOf } from '../editor/kinds'
 import { kindOf } from '../kinds'
 import { useMe } from '../me'
 import { useChosenOrganization } from '../organizations'
@@ -118,7 +119,7 @@ export default function Rooms() {
 function RoomRow({ room, organization }: { room: RoomInfo; organization: Organization | null | undefined }) {
   const kind = kindOf(room.kind)
   return (
-    <li className="room-row">
+    <li className="room-row" onPointerEnter={() => editorOf(room.kind).load()}>
       <span className="room-icon" title={kind.name}>
         {kind.icon}
       </span>

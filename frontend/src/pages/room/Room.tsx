@@ -1,8 +1,9 @@
 /** A room: its editor, who is there, and whether what one writes is saved. */
-import { Suspense, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useLocation, useSearch } from 'wouter'
 import { api, type RoomInfo } from '../../api'
-import { editorOf, preloadEditor } from '../../editor/kinds'
+import { editorOf } from '../../editor/kinds'
+import { LoadingEditor } from '../../editor/LoadingEditor'
 import { PresenceBar } from '../../editor/PresenceBar'
 import { Status } from '../../editor/Status'
 import { KINDS, RICH_TEXT } from '../../kinds'
@@ -29,7 +30,9 @@ export default function Room({ id }: { id: string }) {
   const state = live?.state
   const { reload } = info
 
-  useEffect(() => preloadEditor(room?.kind ?? RICH_TEXT), [room?.kind])
+  useEffect(() => {
+    if (room) editorOf(room.kind).load()
+  }, [room?.kind])
 
   // The server's word on the open socket is newer than what the page was loaded with.
   const canWrite = state?.canWrite ?? room?.abilities.write ?? false
@@ -128,23 +131,6 @@ function RoomEditor({ room, live, canWrite }: { room: RoomInfo; live: LiveRoom; 
   }
   const Editor = editorOf(kind)
   return (
-    <Suspense fallback={<LoadingEditor />}>
-      <Editor key={live.doc.guid} doc={live.doc} awareness={live.awareness} canWrite={canWrite} name={room.name} />
-    </Suspense>
-  )
-}
-
-function LoadingEditor() {
-  return (
-    <div className="room-loading" aria-busy="true">
-      <span className="visually-hidden">The room is being opened.</span>
-      <div className="toolbar-place" />
-      <div className="room-loading-page" aria-hidden="true">
-        <Skeleton width="46%" height="32px" />
-        <Skeleton width="96%" />
-        <Skeleton width="88%" />
-        <Skeleton width="62%" />
-      </div>
-    </div>
+    <Editor key={live.doc.guid} doc={live.doc} awareness={live.awareness} canWrite={canWrite} name={room.name} />
   )
 }

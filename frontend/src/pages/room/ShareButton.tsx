@@ -1,9 +1,10 @@
-import { lazy, Suspense, useState } from 'react'
+import { useState } from 'react'
 import type { RoomInfo } from '../../api'
 import { Button } from '../../ui/Button'
 import { People } from '../../ui/icons'
+import { lazily } from '../../ui/lazily'
 
-const ShareDialog = lazy(() => import('./ShareDialog'))
+const ShareDialog = lazily(() => import('./ShareDialog'))
 
 /** `isOpen`: from the start, as a mail about a request for access leads to it. */
 export function ShareButton({ room, isOpen }: { room: RoomInfo; isOpen: boolean }) {
@@ -13,11 +14,7 @@ export function ShareButton({ room, isOpen }: { room: RoomInfo; isOpen: boolean 
       <Button size="small" icon={<People />} aria-label="Share" onClick={() => setShown(true)}>
         <span className="wide-only">Share</span>
       </Button>
-      {isShown && (
-        <Suspense fallback={null}>
-          <ShareDialog room={room} onClose={() => setShown(false)} />
-        </Suspense>
-      )}
+      {isShown && <ShareDialog room={room} onClose={() => setShown(false)} />}
     </>
   )
 }
