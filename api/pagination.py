@@ -7,7 +7,8 @@ round in circles past a thousand. Cursors are signed, so that a query never gets
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.core import signing
@@ -19,6 +20,37 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which rows of a list make a page, but for the row that they stand behind.
+
+    `ordering`: a field, with a sign in front of it if descending. `backwards`: those before it, from there.
+    """
+
+    ordering: str
+    backwards: bool
+    rows: int
+
+    @property
+    def field(self) -> str:
+        return self.ordering.lstrip("-")
+
+    def of(self, queryset: QuerySet, *, value: Any = None, row_id: Any = None) -> QuerySet:
+        """These rows, behind the one of this id and this value of the field; all from the first without."""
+        is_descending = self.ordering.startswith("-") != self.backwards
+        if row_id is not None:
+            beyond = "lt" if is_descending else "gt"
+            queryset = queryset.filter(
+                Q(**{f"{self.field}__{beyond}": value}) | Q(**{self.field: value, f"pk__{beyond}": row_id})
+            )
+        sign = "-" if is_descending else ""
+        return queryset.order_by(f"{sign}{self.field}", f"{sign}pk")[: self.rows]
+
+
+#: Gives the rows of a part; the keywords are those of `Part.of`, or none.
+Reader = Callable[..., Sequence[Model]]
+
+
 class CursorPagination(pagination.CursorPagination):
     """Newest first, unless the view has an `ordering` of its own; `?page_size=` up to 200."""
 
@@ -27,20 +59,24 @@ class CursorPagination(pagination.CursorPagination):
     max_page_size = 200
 
     def paginate_queryset(
-        self, queryset: QuerySet | Sequence, request: Request, view: APIView | None = None
+        self, queryset: QuerySet | Sequence | Reader, request: Request, view: APIView | None = None
     ) -> list[Any]:
-        if not isinstance(queryset, QuerySet):
-            raise TypeError("Pages are read from the database, not cut out of a list.")
         self._url = request.build_absolute_uri()
         self.ordering = getattr(view, "ordering", self.ordering)
         size = self.get_page_size(request)
         encoded = request.query_params.get(self.cursor_query_param)
-        backwards, place = self._decode(encoded) if encoded else (False, None)
-        rows = list(self._rows_after(queryset, place, backwards=backwards)[: size + 1])
+        backwards, place = self._decode(encoded) if encoded else (False, {})
+        part = Part(self.ordering, backwards, size + 1)
+        if isinstance(queryset, QuerySet):
+            rows = list(part.of(queryset, **place))
+        elif callable(queryset):
+            rows = list(queryset(part, **place))
+        else:
+            raise TypeError("Pages are read from the database, not cut out of a list.")
         there_is_more = len(rows) > size
         self._rows = rows[:size][::-1] if backwards else rows[:size]
         self.has_next = bool(rows) and (backwards or there_is_more)
-        self.has_previous = bool(rows) and (there_is_more if backwards else place is not None)
+        self.has_previous = bool(rows) and (there_is_more if backwards else bool(place))
         return self._rows
 
     def get_next_link(self) -> str | None:
@@ -71,29 +107,17 @@ class CursorPagination(pagination.CursorPagination):
                 parameter["schema"]["minimum"] = 1
         return parameters
 
-    def _rows_after(self, queryset: QuerySet, place: list[str] | None, *, backwards: bool) -> QuerySet:
-        field = self.ordering.lstrip("-")
-        is_descending = self.ordering.startswith("-") != backwards
-        if place is not None:
-            value, row_id = place
-            beyond = "lt" if is_descending else "gt"
-            queryset = queryset.filter(
-                Q(**{f"{field}__{beyond}": value}) | Q(**{field: value, f"pk__{beyond}": row_id})
-            )
-        sign = "-" if is_descending else ""
-        return queryset.order_by(f"{sign}{field}", f"{sign}pk")
-
     def _link(self, row: Model, *, backwards: bool) -> str:
         value = getattr(row, self.ordering.lstrip("-"))
         encoded = signing.dumps([backwards, [str(value), str(row.pk)]], salt=self._salt())
         return replace_query_param(self._url, self.cursor_query_param, encoded)
 
-    def _decode(self, encoded: str) -> tuple[bool, list[str]]:
+    def _decode(self, encoded: str) -> tuple[bool, dict[str, str]]:
         try:
-            backwards, place = signing.loads(encoded, salt=self._salt())
+            backwards, (value, row_id) = signing.loads(encoded, salt=self._salt())
         except signing.BadSignature as error:
             raise NotFound(self.invalid_cursor_message) from error
-        return backwards, place
+        return backwards, {"value": value, "row_id": row_id}
 
     def _salt(self) -> str:
         return f"api.pagination:{self.ordering.lstrip('-')}"

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from django.db.models import Field, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import User
+from accounts.prepared import PreparedQuery
 from api.etags import conditional
+from api.pagination import Part
 from api.serializers import BodySerializer, RoleField
 from api.views import ApiViewSet
 from collab import selectors
 from collab.models import ROOM_KIND_PATTERN, SHARED_ROLES, Room, RoomRole
-from collab.policies import access_for
+from collab.policies import Access, access_for
 from collab.services import ownership, rooms
 
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
@@ -32,11 +40,14 @@ class AbilitiesSerializer(serializers.Serializer):
     delete = serializers.BooleanField()
 
 
+_ABILITIES = {role: asdict(Access.of(role).abilities) for role in (None, *RoomRole)}
+
+
 class RoomSerializer(serializers.ModelSerializer):
     """A room; `role` and `abilities` are the caller's: nobody has any in the trash."""
 
-    role = serializers.SerializerMethodField()
-    abilities = serializers.SerializerMethodField()
+    role = serializers.ChoiceField(RoomRole.choices, allow_null=True, read_only=True)
+    abilities = AbilitiesSerializer(read_only=True)
 
     class Meta:
         model = Room
@@ -53,19 +64,28 @@ class RoomSerializer(serializers.ModelSerializer):
         )
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(RoomRole.choices, allow_null=True))
-    def get_role(self, room: Room) -> str | None:
-        return access_for(self.context["request"].user, room).role
-
-    @extend_schema_field(AbilitiesSerializer)
-    def get_abilities(self, room: Room) -> dict[str, bool]:
-        return asdict(access_for(self.context["request"].user, room).abilities)
+    def to_representation(self, room: Room) -> dict[str, Any]:
+        """What the fields would give one by one, in a tenth of the time: a list has many rooms."""
+        access = access_for(self.context["request"].user, room)
+        return {
+            "id": str(room.pk),
+            "organization": str(room.organization_id),
+            "name": room.name,
+            "kind": room.kind,
+            "organization_role": room.organization_role,
+            "created_at": room.created_at,
+            "trashed_at": room.trashed_at,
+            "role": access.role,
+            "abilities": _ABILITIES[access.role],
+        }
 
 
 class RoomQuerySerializer(serializers.Serializer):
-    organization = serializers.UUIDField(required=False, help_text="Only rooms of this organization.")
+    organization = serializers.UUIDField(
+        required=False, source="organization_id", help_text="Only rooms of this organization."
+    )
     search = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="Part of the name, in any case."
+        default="", allow_blank=True, max_length=200, help_text="Part of the name, in any case."
     )
     trashed = serializers.BooleanField(
         default=False, help_text="Instead, rooms in the trash that the caller may take out."
@@ -108,6 +128,35 @@ class TransferSerializer(BodySerializer):
     user = serializers.UUIDField()
 
 
+def _read_part(caller: User, filters: Mapping[str, Any], part: Part, **place: Any) -> list[Room]:
+    """Rows of the list of the caller's rooms, as `selectors.rooms_visible_to` and `Part.of` give them."""
+    values: dict[str, Any] = {"user_id": caller.pk, "at": timezone.now()}
+    if "organization_id" in filters:
+        values["organization_id"] = filters["organization_id"]
+    if place:
+        value = cast("Field", Room._meta.get_field(part.field)).to_python(place["value"])
+        values |= {"value": value, "row_id": UUID(place["row_id"])}
+    return _parts.rows((part, filters["trashed"]), **values)
+
+
+def _make_part(
+    shape: tuple[Part, bool],
+    *,
+    user_id: UUID,
+    at: datetime,
+    organization_id: UUID | None = None,
+    **place: Any,
+) -> QuerySet[Room]:
+    part, trashed = shape
+    rooms = selectors.rooms_visible_to(
+        User(pk=user_id), organization_id=organization_id, trashed=trashed, at=at
+    )
+    return part.of(rooms, **place)
+
+
+_parts = PreparedQuery(_make_part)
+
+
 class RoomViewSet(ApiViewSet):
     serializer_class = RoomSerializer
     ordering: str
@@ -115,16 +164,11 @@ class RoomViewSet(ApiViewSet):
     @extend_schema(parameters=[RoomQuerySerializer])
     def list(self, request: Request) -> Response:
         """The rooms that the caller may read, or those in the trash that they may take out."""
-        query = self.query(RoomQuerySerializer)
-        self.ordering = query["ordering"]
-        return self.page_of(
-            selectors.rooms_visible_to(
-                self.caller,
-                organization_id=query.get("organization"),
-                search=query.get("search", ""),
-                trashed=query["trashed"],
-            )
-        )
+        filters = self.query(RoomQuerySerializer)
+        self.ordering = filters.pop("ordering")
+        if filters["search"]:  # is looked for by a pattern, and a prepared query takes values as they are
+            return self.page_of(selectors.rooms_visible_to(self.caller, **filters))
+        return self.page_of(partial(_read_part, self.caller, filters))
 
     @extend_schema(request=NewRoomSerializer, responses={201: RoomSerializer})
     def create(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import User, Versioned
 from api.etags import etag_of, versions_of
+from api.pagination import Reader
 
 
 class ApiViewSet(GenericViewSet):
@@ -40,9 +41,9 @@ class ApiViewSet(GenericViewSet):
         """The checked query parameters; raises like `body`. An empty one is there, not absent."""
         return _validated(serializer_class(data=self.request.query_params.dict()))
 
-    def page_of(self, queryset: QuerySet) -> Response:
+    def page_of(self, rows: QuerySet | Reader) -> Response:
         """One page of a list."""
-        page = self.paginate_queryset(queryset)
+        page = self.paginate_queryset(cast("QuerySet", rows))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def one(self, instance: Any, *, status: int = 200) -> Response:

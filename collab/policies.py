@@ -17,6 +17,7 @@ from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, V
 from django.utils import timezone
 
 from accounts.models import OrganizationMember, OrganizationRole, User
+from accounts.prepared import PreparedQuery
 from collab.models import Room, RoomMember, RoomRole, ShareLink, ShareLinkGrant
 
 RoomAbility = Literal["read", "write", "share", "manage", "delete"]
@@ -174,8 +175,23 @@ def access_for(user: User | AnonymousUser, room: Room) -> Access:
     known: Room | None = room
     # Grants of another user on the room count for nothing.
     if getattr(room, "granted_user_id", None) != user.pk:
-        known = with_grants(Room.objects.filter(pk=room.pk), user.pk).first()
+        known = find_granted_room(user, room.pk)
     return room_access(grants_of(cast("GrantedRoom", known), is_active_user=True)) if known else NO_ACCESS
+
+
+def find_granted_room(user: User | AnonymousUser, room_id: UUID) -> GrantedRoom | None:
+    """A room, whoever may see it, with what gives this user a role in it now; none for nobody."""
+    if not user.is_active:
+        return None
+    found: GrantedRoom | None = _granted_room.first(user_id=user.pk, room_id=room_id, at=timezone.now())
+    return found
+
+
+def _make_granted_room(shape: None, *, user_id: UUID, room_id: UUID, at: datetime) -> QuerySet[GrantedRoom]:
+    return with_grants(Room.objects.filter(pk=room_id), user_id, at)
+
+
+_granted_room = PreparedQuery(_make_granted_room)
 
 
 def grants_of(room: GrantedRoom, *, is_active_user: bool) -> Grants:
@@ -191,13 +207,16 @@ def grants_of(room: GrantedRoom, *, is_active_user: bool) -> Grants:
     )
 
 
-def readable_rooms(user: User | AnonymousUser) -> QuerySet[Room]:
-    """All rooms in which `room_access` lets this user read: its set form, kept equal by a property test."""
+def readable_rooms(user: User | AnonymousUser, at: datetime | None = None) -> QuerySet[Room]:
+    """All rooms in which `room_access` lets this user read, now if no other time is given.
+
+    It is the set form of `room_access`, kept equal by a property test.
+    """
     if not isinstance(user, User) or not user.is_active:
         return Room.objects.none()
     as_member = RoomMember.objects.filter(user=user).values("room_id")
     by_group = RoomMember.objects.filter(group__members__member__user=user).values("room_id")
-    by_link = living_link_grants(user.pk).values("link__room_id")
+    by_link = living_link_grants(user.pk, at).values("link__room_id")
     through_organization = Room.objects.filter(
         Q(organization__members__role__in=_OWNING_ORGANIZATION_ROLES)
         | Q(organization__members__role=OrganizationRole.MEMBER, organization_role__isnull=False),

@@ -28,6 +28,7 @@ from collab.policies import (
     Grants,
     RoomAbility,
     access_for,
+    find_granted_room,
     grants_of,
     living_links,
     may_ask_for_access,
@@ -47,18 +48,19 @@ def rooms_visible_to(
     organization_id: UUID | None = None,
     search: str = "",
     trashed: bool = False,
+    at: datetime | None = None,
 ) -> QuerySet[Room]:
     """Every room the user may read, with its grants: `access_for` costs no query on these.
 
     `organization_id`: only rooms of this organization. `search`: part of the name, in any case.
-    `trashed`: instead, every room in the trash that the user may take out.
+    `trashed`: instead, every room in the trash that the user may take out. `at`: not now, but then.
     """
-    rooms = restorable_rooms(user) if trashed else readable_rooms(user)
+    rooms = restorable_rooms(user) if trashed else readable_rooms(user, at)
     if organization_id is not None:
         rooms = rooms.filter(organization=organization_id)
     if search:
         rooms = rooms.filter(name__icontains=search)
-    return with_grants(rooms, user.pk)
+    return with_grants(rooms, user.pk, at)
 
 
 def access_room(
@@ -72,7 +74,7 @@ def access_room(
         NotFoundError: it does not exist, is in the trash, or the user may not even read it.
         PermissionDeniedError: the user may read it, without that right.
     """
-    room = with_grants(Room.objects.filter(pk=room_id), user.pk).first()
+    room = find_granted_room(user, room_id)
     if room is None:
         raise NotFoundError("Room not found.")
     grants = grants_of(room, is_active_user=user.is_active)
@@ -90,7 +92,7 @@ def access_room_to_ask(user: User, room_id: UUID) -> Room:
     Raises:
         NotFoundError: it does not exist, is in the trash, or the user may not know of it.
     """
-    room = with_grants(Room.objects.filter(pk=room_id), user.pk).first()
+    room = find_granted_room(user, room_id)
     if room is None or not may_ask_for_access(grants_of(room, is_active_user=user.is_active)):
         raise NotFoundError("Room not found.")
     return room

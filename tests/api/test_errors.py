@@ -161,7 +161,7 @@ def test_database_that_does_not_answer_is_503_and_one_line_in_the_log(
         raise OperationalError("the connection is lost\nmore about it")
 
     monkeypatch.setattr(selectors, "rooms_visible_to", away)
-    response = api.get(ROOMS)
+    response = api.get(f"{ROOMS}?search=plan")
     assert errors.code(response, 503) == "unavailable"
     assert response.headers["Retry-After"] == "2"
     [line] = [record for record in caplog.records if record.name == "api"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
+from api.rooms import AbilitiesSerializer, RoomSerializer
 from collab.models import Room, RoomMember
 from tests.factories import (
     add_to_room,
+    api_client,
     make_group,
     make_link_grant,
     make_organization,
@@ -250,3 +254,32 @@ def test_leave_is_for_those_who_have_something_to_give_up(api, user, errors) -> 
     assert errors.code(api.post(path), 404) == "not_found"
     inherited = make_room(make_organization(owner=user))
     assert errors.code(api.post(f"{ROOMS}{inherited.pk}/leave/"), 400) == "not_a_member"
+
+
+def test_access_that_ends_with_the_time_ends_between_two_requests(api, user, monkeypatch) -> None:
+    now = timezone.now()
+    room = make_link_grant(make_room(), user, expires_at=now + timedelta(minutes=1)).link.room
+    url = f"{ROOMS}{room.pk}/"
+    assert [each["id"] for each in api.get(ROOMS).json()["results"]] == [str(room.pk)]
+    assert api.get(url).status_code == 200
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(minutes=1, seconds=1))
+    assert api.get(ROOMS).json()["results"] == []
+    assert api.get(url).status_code == 404
+
+
+def test_room_has_the_fields_of_the_schema(api, user) -> None:
+    room = make_room(make_organization(owner=user), kind="text", organization_role="viewer")
+    one, [listed] = api.get(f"{ROOMS}{room.pk}/").json(), api.get(ROOMS).json()["results"]
+    assert one == listed
+    assert tuple(one) == RoomSerializer.Meta.fields
+    assert tuple(one["abilities"]) == tuple(AbilitiesSerializer().fields)
+
+
+def test_two_callers_of_the_list_have_each_their_own(api, user) -> None:
+    """The statement is made once for both of them."""
+    mine, other = make_room(make_organization(owner=user)), make_user()
+    theirs = make_room(make_organization(owner=other))
+    for _ in range(2):
+        for client, room in ((api, mine), (api_client(other), theirs)):
+            [found] = client.get(ROOMS).json()["results"]
+            assert (found["id"], found["role"]) == (str(room.pk), "owner")
