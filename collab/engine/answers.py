@@ -13,7 +13,7 @@ from collab.engine.connection import Clocks, Connection, Since
 from collab.engine.document import Document
 from collab.engine.pieces import Data
 from collab.engine.protocol import create_sync_step_1_message, create_sync_step_2_message
-from collab.engine.slices import Meter, keep_up
+from collab.engine.slices import NO_METER, Meter, finish_in_slices, keep_up
 
 
 class Answers:
@@ -32,6 +32,12 @@ class Answers:
     def question(self) -> bytes:
         """The message that asks for what the room does not have."""
         return create_sync_step_1_message(self._document().question())
+
+    async def prepare_question(self, meter: Meter = NO_METER) -> None:
+        """Do most of the work of `question` in slices."""
+        document = self._document()
+        if document.has_many_clients:
+            await finish_in_slices(document.write_entries(), meter)
 
     def known_now(self) -> Mapping[int, int]:
         """What someone who has been sent everything knows; one for all who ask until that changes."""
@@ -53,6 +59,7 @@ class Answers:
     async def catch_up(self, known: Mapping[int, int], meter: Meter) -> list[Data]:
         """What brings a connection level whose queue was dropped, with any question that was in it."""
         update = await self._difference(known, meter)
+        await self.prepare_question(meter)
         return [self.question(), self._frame(update)]
 
     async def _difference(self, known: Mapping[int, int], meter: Meter) -> Data:

@@ -8,12 +8,16 @@ Otherwise, and for content that must not be encoded again, the document stays as
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 from collab.engine.document import Document
 from collab.engine.errors import CompactionBusyError, CompactionError, MalformedError
 from collab.engine.gate import parse_update_in_slices
+from collab.engine.pieces import join_in_slices
 from collab.engine.ports import Compactor
+from collab.engine.slices import NO_METER, finish_in_slices, keep_up
+from collab.engine.structs import SLICE
 
 logger = logging.getLogger("collab.compaction")
 
@@ -37,10 +41,39 @@ class Snapshot:
     update: bytes
     clocks: dict[int, int]
     encoded_deletes: bytes
+    state_vector: bytes
+    is_collectable: bool
 
     @classmethod
     def of(cls, document: Document) -> Snapshot:
-        return cls(document, document.encode(), document.state_vector(), document.encoded_deletes())
+        return cls(
+            document,
+            document.encode(),
+            document.state_vector(),
+            document.encoded_deletes(),
+            document.encoded_state_vector(),
+            document.is_reencodable and not document.has_gaps,
+        )
+
+    @classmethod
+    async def take(cls, document: Document) -> Snapshot:
+        """As `of`, in slices; of the document as it is at one moment meanwhile."""
+        await finish_in_slices(document.write_entries())
+        with document.reading({}) as reading:
+            await keep_up(reading, NO_METER)
+            update = document.read(reading, {})
+            clocks, deletes = document.state_vector(), document.encoded_deletes()
+            state_vector = document.question()
+            is_collectable = document.is_reencodable and not reading.gappy
+        return cls(document, await join_in_slices(update), clocks, deletes, state_vector, is_collectable)
+
+
+async def encode_in_slices(document: Document) -> bytes:
+    """All of a document as one update, as it is at one moment meanwhile."""
+    with document.reading({}) as reading:
+        await keep_up(reading, NO_METER)
+        update = document.read(reading, {})
+    return await join_in_slices(update)
 
 
 def check_collectable(document: Document) -> None:
@@ -66,14 +99,39 @@ async def collect(snapshot: Snapshot, compactor: Compactor) -> Document:
         raise CompactionError("It holds no garbage to speak of.")
     collected = Document()
     try:
-        collected.take_in(await parse_update_in_slices(update))
+        await _take_in(collected, update)
     except MalformedError as error:
         raise CompactionError(f"What came back is not an update: {error}") from error
-    if collected.has_gaps or not collected.is_reencodable or collected.state_vector() != snapshot.clocks:
+    with collected.reading({}) as reading:
+        await keep_up(reading, NO_METER)
+        has_gaps = bool(reading.gappy)
+    is_level = await finish_in_slices(_is_equal(collected.state_vector(), snapshot.clocks))
+    if has_gaps or not collected.is_reencodable or not is_level:
         raise CompactionError("What came back is another document.")
-    if not collected.contains(await parse_update_in_slices(b"\x00" + snapshot.encoded_deletes)):
-        raise CompactionError("What came back has forgotten deletions.")
+    deletes = await parse_update_in_slices(b"\x00" + snapshot.encoded_deletes)
+    with collected.planning(deletes) as plan:
+        await keep_up(plan, NO_METER)
+        if plan.is_new:
+            raise CompactionError("What came back has forgotten deletions.")
     return collected
+
+
+def _is_equal(clocks: Mapping[int, int], others: Mapping[int, int]) -> Generator[None, None, bool]:
+    if len(clocks) != len(others):
+        return False
+    for index, (client, clock) in enumerate(clocks.items()):
+        if others.get(client) != clock:
+            return False
+        if index % SLICE == SLICE - 1:
+            yield
+    return True
+
+
+async def _take_in(document: Document, data: bytes) -> None:
+    update = await parse_update_in_slices(data)
+    with document.planning(update) as plan:
+        await keep_up(plan, NO_METER)
+        document.take_in(update, plan)
 
 
 async def catch_up(collected: Document, snapshot: Snapshot) -> bool:
@@ -82,10 +140,12 @@ async def catch_up(collected: Document, snapshot: Snapshot) -> bool:
     When this returns, and until the next `await`, the two say the same.
     """
     for _ in range(CATCH_UP_ATTEMPTS):
-        news = snapshot.document.difference(snapshot.clocks)
-        collected.take_in(await parse_update_in_slices(news))
-        if snapshot.document.difference(snapshot.clocks) == news:
-            return True
+        with snapshot.document.reading(snapshot.clocks) as reading:
+            await keep_up(reading, NO_METER)
+            news = snapshot.document.read(reading, snapshot.clocks)
+            await _take_in(collected, await join_in_slices(news))
+            if not reading.changed:
+                return True
     return False
 
 
@@ -105,11 +165,11 @@ class Compaction:
             return False
         if document.size_bytes < max(MIN_BYTES, GROWTH * self._sizes.get(room_name, 0)):
             return False
-        return document.is_reencodable and not document.has_gaps
+        return document.is_reencodable
 
     async def attempt(self, room_name: str, snapshot: Snapshot) -> Document | None:
         """The snapshot without its garbage; none where it stays as it is. Whatever happens, only that."""
-        if self._compactor is None:
+        if self._compactor is None or not snapshot.is_collectable:
             return None
         self._remember(room_name, snapshot.document.size_bytes)
         try:
@@ -124,9 +184,6 @@ class Compaction:
             logger.exception("Room %s stays as it is", room_name)
             return None
         self._remember(room_name, collected.size_bytes)
-        logger.info(
-            "Room %s: %d bytes of %d are left", room_name, len(collected.encode()), len(snapshot.update)
-        )
         return collected
 
     def _remember(self, room_name: str, size_bytes: int) -> None:

@@ -12,16 +12,17 @@ Source: yjs `updates.js` (mergeUpdates, diffUpdate).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from collab.engine.encoding import write_var_uint
+from collab.engine.entries import Entries, write_entry
 from collab.engine.gate import ParsedUpdate, Run, parse_update
 from collab.engine.pieces import Data, DataT, LongBytes, Piece
 from collab.engine.plans import Plan
 from collab.engine.ranges import MANY, RangeSet, growth
 from collab.engine.readings import Reading, write_ranges, write_sections
-from collab.engine.sections import Section, lay, overlap, start_of
+from collab.engine.sections import STEPS, Section, lay, overlap, start_of
 from collab.engine.structs import finish
 
 EMPTY_UPDATE = b"\x00\x00"
@@ -41,8 +42,7 @@ class Document:
         self._encoded_deletes: bytes | None = None
         self._differences: dict[bytes, Data] = {}
         self._known: dict[int, int] = {}  # what `state_vector` says
-        self._entries: dict[int, bytes] = {}  # of `_known`, encoded, if anybody asked for it …
-        self._unwritten: set[int] = set()  # … but these
+        self._entries: Entries | None = None  # of `_known`, if it is long and anybody asked for it
         self._watchers: list[set[int]] = []  # each is told which clients are written to
         self.size_bytes = 0
         self.is_reencodable = True
@@ -86,8 +86,8 @@ class Document:
             self._encoded = self._whole = None
             self._differences.clear()
             self.is_reencodable = self.is_reencodable and update.is_reencodable
-            if self._entries:
-                self._unwritten.update(self._known.keys() & update.runs.keys())
+            if self._entries is not None:
+                self._entries.changed(self._known.keys() & update.runs.keys())
             for changed in self._watchers:
                 changed.update(update.runs, update.deletes)
         return is_new
@@ -118,7 +118,13 @@ class Document:
         return not plan.changed and any(changed is plan.changed for changed in self._watchers)
 
     def _carry_out(self, plan: Plan) -> bool:
-        self._clients.update(plan.sections)
+        is_first = not self._clients and self._entries is None and len(self._watchers) == 1
+        if is_first:  # nobody else looks at the empty ones
+            self._clients, self._known = plan.sections, plan.known
+        else:
+            plan.replaces(self._clients)
+            self._clients.update(plan.sections)
+            self._known.update(plan.known)
         for client, laid in plan.tails.items():
             sections = self._clients[client]
             if sections[-1].end == laid[0].start:
@@ -126,7 +132,6 @@ class Document:
             sections += laid
             if not sections[0].start:
                 self._known[client] = sections[0].end
-        self._known.update(plan.known)
         self._deletes.update(plan.deletes)
         if plan.deletes:
             self._encoded_deletes = None
@@ -157,6 +162,27 @@ class Document:
         self.size_bytes += done.grown
         return done.is_new
 
+    def let_go(self) -> Generator[None, None, None]:
+        """Empty a document that nobody writes to any more; to free it at once takes as long as it is long.
+
+        Bytes that were given out stay. It stays, too, where somebody still reads it.
+        """
+        if self._watchers:
+            return
+        clients, self._clients, self._known = self._clients, {}, {}
+        deletes, self._deletes = self._deletes, {}
+        while clients:
+            for _ in range(min(len(clients), STEPS)):
+                _, sections = clients.popitem()
+                while len(sections) > STEPS:
+                    del sections[-STEPS:]
+                    yield
+            yield
+        while deletes:
+            for _ in range(min(len(deletes), STEPS)):
+                deletes.popitem()
+            yield
+
     def state_vector(self) -> dict[int, int]:
         """Client → the clock up to which everything of it is known; clients with a gap at 0 are absent."""
         return self._known.copy()
@@ -166,14 +192,24 @@ class Document:
 
     def question(self) -> bytes:
         """The state vector in an order that costs least; its clients are encoded once, not each time."""
-        if len(self._known) < MANY:
+        if not self.has_many_clients:
             return self.encoded_state_vector()
-        if not self._entries:
-            self._unwritten.update(self._known)
-        for client in self._unwritten:
-            self._entries[client] = write_entry(client, self._known[client])
-        self._unwritten.clear()
-        return write_var_uint(len(self._entries)) + b"".join(self._entries.values())
+        finish(self.write_entries())
+        assert self._entries is not None
+        return self._entries.state_vector()
+
+    @property
+    def has_many_clients(self) -> bool:
+        """Whether a state vector takes long to encode."""
+        return len(self._known) >= MANY
+
+    def write_entries(self) -> Generator[None, None, None]:
+        """Do most of the work of the next `question()`."""
+        if not self.has_many_clients:
+            return
+        if self._entries is None:
+            self._entries = Entries(self._known)
+        yield from self._entries.write()
 
     def encode(self) -> bytes:
         """The whole document as one update; kept until something new comes."""
@@ -266,11 +302,6 @@ def encode_state_vector(clocks: Mapping[int, int]) -> bytes:
     for client in sorted(clocks, reverse=True):
         out += write_entry(client, clocks[client])
     return bytes(out)
-
-
-def write_entry(client: int, clock: int) -> bytes:
-    """A client of a state vector."""
-    return write_var_uint(client) + write_var_uint(clock)
 
 
 def join_updates(updates: Iterable[ParsedUpdate]) -> bytes:

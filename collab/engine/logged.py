@@ -11,24 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from collab.engine.compaction import Compaction, Snapshot, catch_up
+from collab.engine.compaction import Compaction, Snapshot, catch_up, encode_in_slices
 from collab.engine.document import Document
 from collab.engine.errors import ForbiddenError, MalformedError, UnavailableError
 from collab.engine.gate import parse_update
 from collab.engine.limits import MIB, Limits
 from collab.engine.ports import CommittedRows, Compactor, Log, NewRow, Publish, RelayMessage
 from collab.engine.room import LiveRoom
+from collab.engine.slices import Turn, finish_in_slices
 
 logger = logging.getLogger("collab.log")
 
 #: Rows of one commit that are sent along with the news of it; beyond, others read the log.
 MAX_PUBLISHED_BYTES = 64 * 1024
+#: Rows that are taken in without a pause.
+MAX_ROWS_AT_ONCE = 32
 #: Updates in memory that wait for the store, each counted with what it costs beside its bytes; beyond,
 #: new ones are refused.
 MAX_PENDING_BYTES = 64 * MIB
@@ -39,6 +42,8 @@ CHECKPOINT_ROWS = 1_000
 CHECKPOINT_BYTES = 4 * MIB
 #: How long a number that came too early waits for the ones before it.
 GAP_PATIENCE_S = 0.05
+#: How long a checkpoint waits for the commit of what is in it.
+SAVED_PATIENCE_S = 5.0
 RETRY_S = (0.05, 0.2, 0.5, 1.0)
 
 GONE = "You have no access to this room."
@@ -141,11 +146,14 @@ class LoggedReplication:
         position = self._positions.pop(room.name)
         if position.fetch is not None:
             position.fetch.cancel()
-        if not position.rows:
-            return
-        checkpoint = self._start(self._checkpoint(room, position))
-        if not self._compaction.is_worthwhile(room.name, room.document):
-            await checkpoint
+        leaving = self._start(self._leave(room, position))
+        if not position.rows or not self._compaction.is_worthwhile(room.name, room.document):
+            await leaving
+
+    async def _leave(self, room: LiveRoom, position: _Position) -> None:
+        if position.rows:
+            await self._checkpoint(room, position)
+        await finish_in_slices(room.document.let_go())
 
     async def finish(self) -> None:
         """Wait for the checkpoints of all rooms that were left."""
@@ -248,13 +256,28 @@ class LoggedReplication:
         position = self._positions.get(room.name)
         if not isinstance(message, CommittedRows) or position is None:
             return
-        for seq, data in message.rows:
-            if seq > position.seq and seq not in position.early:
-                room.absorb(parse_update(data))
-        if message.rows:
+        if len(message.rows) > MAX_ROWS_AT_ONCE:
+            self._start(self._absorb_in_slices(room, message.rows))
+        elif message.rows:
+            for row in message.rows:
+                _absorb(room, position, *row)
             self._follow(room, [seq for seq, _ in message.rows])
         elif message.seq > position.seq:
             self._fetch_soon(room, position)
+
+    async def _absorb_in_slices(self, room: LiveRoom, rows: Sequence[tuple[int, bytes]]) -> None:
+        """Take many rows in. Others may come, or be read from the log, meanwhile: in any order."""
+        position, turn = self._positions[room.name], Turn()
+        for row in rows:
+            await turn.rest()
+            if self._positions.get(room.name) is not position:  # the room was left
+                return
+            try:
+                _absorb(room, position, *row)
+            except MalformedError as error:
+                logger.warning("Room %s: a row of another process was refused: %s", room.name, error)
+                return
+        self._follow(room, [seq for seq, _ in rows])
 
     def _follow(self, room: LiveRoom, seqs: list[int]) -> None:
         position = self._positions.get(room.name)
@@ -289,8 +312,10 @@ class LoggedReplication:
         if part is None:
             raise ForbiddenError(GONE)
         try:
+            turn = Turn()
             for data in part.updates:
                 await room.absorb_in_slices(data)
+                await turn.rest()
         except MalformedError as error:  # not the client's fault, so not told as one
             raise UnavailableError(f"The log of the room is damaged: {error}") from error
         position.rows += part.rows
@@ -317,26 +342,43 @@ class LoggedReplication:
     async def _checkpoint(self, room: LiveRoom, position: _Position) -> None:
         """Replace the rows by what the room holds now, without its garbage if that can be told.
 
-        Interrupted anywhere, the rows are still there.
+        It is written when all of that is committed: others who have the room open read rows, and would never
+        hear of what a crash left in a checkpoint alone. Interrupted anywhere, the rows are still there.
         """
         seq, document = position.seq, room.document
         position.rows = 0
         position.is_checkpointing = True
         try:
-            if not self._compaction.is_worthwhile(room.name, document):
-                await self._store(room, seq, document.encode(), document.encoded_state_vector())
+            snapshot = await Snapshot.take(document)
+            if not await self._is_saved(room):
+                logger.warning("Room %s got no checkpoint: what it holds is not committed yet", room.name)
                 return
-            snapshot = Snapshot.of(document)
-            state_vector = document.encoded_state_vector()
-            collected = await self._compaction.attempt(room.name, snapshot)
-            await self._store(
-                room, seq, snapshot.update if collected is None else collected.encode(), state_vector
-            )
+            if self._compaction.is_worthwhile(room.name, document):
+                collected = await self._compaction.attempt(room.name, snapshot)
+            else:
+                collected = None
+            update = snapshot.update
+            if collected is not None:
+                update = await encode_in_slices(collected)
+                sizes = len(update), len(snapshot.update)
+                logger.info("Room %s: %d bytes of %d are left", room.name, *sizes)
+            await self._store(room, seq, update, snapshot.state_vector)
             if collected is not None:
                 await _swap(room, snapshot, collected)
         finally:
             position.checkpoint_bytes = room.document.size_bytes
             position.is_checkpointing = False
+
+    async def _is_saved(self, room: LiveRoom) -> bool:
+        """Wait until everything recorded so far is saved; whether that came in time."""
+        saved = asyncio.Event()
+        self.when_saved(room, saved.set)
+        try:
+            async with asyncio.timeout(SAVED_PATIENCE_S):
+                await saved.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _store(self, room: LiveRoom, seq: int, update: bytes, state_vector: bytes) -> None:
         try:
@@ -356,8 +398,16 @@ class LoggedReplication:
         return task
 
 
+def _absorb(room: LiveRoom, position: _Position, seq: int, data: bytes) -> None:
+    if seq > position.seq and seq not in position.early:
+        room.absorb(parse_update(data))
+
+
 async def _swap(room: LiveRoom, snapshot: Snapshot, collected: Document) -> None:
     """Let the room go on with the collected document and what came since, so that newcomers get that."""
+    if room.is_closed:
+        return
     is_level = await catch_up(collected, snapshot)
     if is_level and not room.is_closed and room.document is snapshot.document:
         room.document = collected
+        await finish_in_slices(snapshot.document.let_go())

@@ -29,6 +29,7 @@ class Reading:
     Attributes:
         first_clocks: for each client of which it has structs the clock from which on.
         changed: clients that were written to since they were encoded; the document notes them here.
+        gappy: clients of whose structs some are missing.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Reading:
     ) -> None:
         self.first_clocks: dict[int, int] = {}
         self.changed: set[int] = set()
+        self.gappy: set[int] = set()
         self._sections = sections
         self._deletes = deletes
         self._known = known
@@ -74,6 +76,10 @@ class Reading:
 
     def _write_structs(self, client: int, pieces: list[Piece]) -> Generator[None, None, bool]:
         sections, clock = self._sections[client], self._known.get(client, 0)
+        if len(sections) > 1 or sections[0].start:
+            self.gappy.add(client)
+        else:
+            self.gappy.discard(client)
         if clock >= sections[-1].end:
             return False
         self.first_clocks[client] = clock

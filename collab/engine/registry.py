@@ -76,9 +76,10 @@ class Registry:
         room = await self.open(name)
         room.visitors += 1
         try:
+            await room.prepare_question()
             if prepare is not None:
                 await prepare(room)
-                self._check_open()
+            self._check_open()
             room.join(connection)
         finally:
             room.visitors -= 1

@@ -54,7 +54,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
-from collab.engine.slices import NO_METER, Meter, keep_up
+from collab.engine.slices import NO_METER, Meter, finish_in_slices, keep_up
 
 logger = logging.getLogger("collab.room")
 
@@ -152,6 +152,10 @@ class LiveRoom:
             connection.ask(self._answers.question())
         self.presence.send_to(connection)
 
+    async def prepare_question(self) -> None:
+        """Have most of the work done that a join takes where thousands of clients are known."""
+        await self._answers.prepare_question()
+
     def leave(self, connection: Connection) -> None:
         """Forget a connection and take its presence away; harmless if it has left already."""
         if self.connections.pop(connection.id, None) is not None:
@@ -216,6 +220,7 @@ class LiveRoom:
             case SyncStep1(state_vector, is_reply):
                 known = await self._parse_state_vector(state_vector, connection.meter)
                 if connection.asks_in_turn and not is_reply:
+                    await self._answers.prepare_question(connection.meter)
                     with connection.meter:
                         connection.ask(self._answers.question(), in_turn=True)
                 await self._answers.answer(connection, known)
@@ -242,22 +247,25 @@ class LiveRoom:
         on_saved = partial(connection.confirm, changes) if changes else None
         try:
             update = await self.parse(data, connection.meter)
-            with self._planning(update) as plan:
-                if plan is not None:
-                    await keep_up(plan, connection.meter)
-                while connection.confirmation is not None:
-                    await _settled(connection)
-                    if plan is not None:
-                        await keep_up(plan, connection.meter)
-                if connection.is_closed:
-                    return
-                with connection.meter:
-                    if connection.can_write:
-                        self.take_in(update, connection, on_saved, plan)
-                    elif not (is_answer and self.document.contains(update, plan)):
-                        connection.deny_writing(READ_ONLY, changes)
-                    elif on_saved is not None:
-                        self._replication.when_saved(self, on_saved)
+            while not connection.is_closed:
+                document = self.document
+                with self._planning(update) as plan:
+                    await _keep_up(plan, connection.meter)
+                    while connection.confirmation is not None:
+                        await _settled(connection)
+                        await _keep_up(plan, connection.meter)
+                    if connection.is_closed or self.document is not document:
+                        continue  # compaction has put another in its place
+                    with connection.meter:
+                        if connection.can_write:
+                            self.take_in(update, connection, on_saved, plan)
+                        elif not (is_answer and self.document.contains(update, plan)):
+                            connection.deny_writing(READ_ONLY, changes)
+                        elif on_saved is not None:
+                            self._replication.when_saved(self, on_saved)
+                if plan is not None and plan.has_replaced:
+                    await finish_in_slices(plan.let_go(), connection.meter)
+                return
         except UpdateRefusedError as error:
             connection.deny(str(error), changes)
 
@@ -325,10 +333,15 @@ class LiveRoom:
             MalformedError: it is no update.
         """
         update = await parse_update_in_slices(data)
-        with self._planning(update) as plan:
-            if plan is not None:
-                await keep_up(plan, NO_METER)
-            self.absorb(update, plan)
+        while True:
+            document = self.document
+            with self._planning(update) as plan:
+                await _keep_up(plan, NO_METER)
+                if self.document is document:  # else compaction has put another in its place
+                    self.absorb(update, plan)
+                    break
+        if plan is not None and plan.has_replaced:
+            await finish_in_slices(plan.let_go())
 
     def absorb(self, update: ParsedUpdate, plan: Plan | None = None) -> None:
         """Take in what the log or another process already has, and pass it on here."""
@@ -374,6 +387,11 @@ class LiveRoom:
                 self._broadcast.send_stateless(message.payload)
             case _:
                 self._replication.received(self, message)
+
+
+async def _keep_up(plan: Plan | None, meter: Meter) -> None:
+    if plan is not None:
+        await keep_up(plan, meter)
 
 
 async def _settled(connection: Connection) -> None:

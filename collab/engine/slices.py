@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
@@ -13,6 +14,23 @@ NO_METER: Meter = nullcontext()
 
 #: How often what others overtook is brought up to date; then the rest is done without a pause.
 MAX_RENEWALS = 20
+
+
+#: How long something may go on before it lets the event loop go on.
+TURN_S = 0.001
+
+
+class Turn:
+    """For many short things in a row, each of which is not worth a pause."""
+
+    def __init__(self) -> None:
+        self._ends_at = time.perf_counter() + TURN_S
+
+    async def rest(self) -> None:
+        """Let the event loop go on, if it is time."""
+        if time.perf_counter() >= self._ends_at:
+            await asyncio.sleep(0)
+            self._ends_at = time.perf_counter() + TURN_S
 
 
 class Renewable(Protocol):

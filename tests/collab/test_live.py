@@ -102,11 +102,12 @@ async def test_stop_commits_what_was_received_and_sends_everyone_away(engine: Li
     member, live = await join(engine, room, editor)
     for clock in range(50):
         await live.receive(member.connection, create_update_message(typed(7, "x", clock)))
+    held = live.document.encode()
     await stop_engine()
     assert await member.closed() == (4205, DRAINING)
     part = await sync_to_async(read_log)(room.pk, 0)
     assert part is not None
-    assert document_of(*part.updates).encode() == live.document.encode()
+    assert document_of(*part.updates).encode() == held
 
 
 async def test_stop_leaves_a_checkpoint_instead_of_rows(engine: LiveEngine) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
 from collab import collector
 from collab.engine import compaction, logged
 from collab.engine.document import Document
-from collab.engine.errors import CompactionBusyError, CompactionError
+from collab.engine.errors import CompactionBusyError, CompactionError, UnavailableError
 from collab.engine.gate import parse_update
 from collab.engine.limits import Limits
 from collab.engine.logged import LoggedReplication
@@ -252,7 +252,7 @@ async def test_updates_that_come_meanwhile_are_in_the_document_and_in_the_log(sc
     scene.compactor.may_answer.set()
     await scene.replication.finish()
     assert room.document is not old
-    assert says_the_same(room.document, old)
+    assert says_the_same(room.document, document_of(*RAW, NEWS, update(deletes={7: [(10_000, 1)]})))
     assert await scene.stored() == [COLLECTED, NEWS, update(deletes={7: [(10_000, 1)]})]
     await scene.write(room, typed(8, "more", 9))
     assert room.document.contains(parse_update(typed(8, "more", 9)))
@@ -411,3 +411,21 @@ async def test_connection_that_joined_before_is_brought_level_from_the_new_docum
     assert reader.connection.known_now() == room.document.state_vector() == {7: 10_001, 8: 9}
     reader.line.read_again()
     await until(lambda: create_update_message(NEWS) in reader.frames)
+
+
+async def test_checkpoint_is_written_only_when_all_that_is_in_it_is_committed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash must not leave in a checkpoint what is in no row: other processes would never hear of it."""
+
+    async def fail(log: MemoryLog, rows: Sequence[NewRow]) -> list[int | None]:
+        raise UnavailableError("The store does not answer.")
+
+    monkeypatch.setattr(logged, "SAVED_PATIENCE_S", 0.01)
+    room = await scene.open()
+    await scene.write(room, RAW[0])
+    monkeypatch.setattr(MemoryLog, "append", fail)
+    room.take_in(parse_update(typed(8, "not committed")))
+    await scene.replication.close(room)
+    await scene.replication.finish()
+    assert await scene.stored() == [RAW[0]]
