@@ -56,5 +56,5 @@ def authenticate_token(raw: bytes) -> tuple[User, Credential]:
 
 
 def refusal_of(error: TokenRefusedError) -> AuthenticationFailed:
-    """The 401 for a token that was refused, in the words of the token library: without the full stop."""
-    return InvalidToken({"detail": str(error).rstrip("."), "code": error.code})
+    """The 401 for a token that was refused."""
+    return InvalidToken({"detail": str(error), "code": error.code})

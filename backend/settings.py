@@ -183,7 +183,7 @@ SPECTACULAR_SETTINGS = {
 ALLOWED_ORIGINS = ENVIRONMENT.allowed_origins
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 CORS_ALLOW_HEADERS = [*default_headers, "if-match"]
-CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "ETag", "Retry-After"]
 CORS_URLS_REGEX = r"^/api/.*$"
 
 LANGUAGE_CODE = "en"

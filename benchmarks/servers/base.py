@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -34,7 +35,7 @@ class Plan:
     #: Users without access to anything.
     outsiders: int = 0
     #: Variables of Gatehouse; peers have no such limits.
-    limits: dict[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int | str] = field(default_factory=dict)
 
 
 class Server(ABC):

@@ -66,7 +66,7 @@ def test_token_of_a_provider_that_nobody_configured_is_refused(
     provider: IdentityProvider, settings: Any
 ) -> None:
     settings.IDENTITY_PROVIDER = None
-    assert refused(provider.token()) == ("token_not_valid", "Token is invalid")
+    assert refused(provider.token()) == ("token_not_valid", "Token is invalid.")
     assert provider.requests == 0
 
 
@@ -77,7 +77,7 @@ def test_token_of_our_own_key_that_claims_the_issuer_is_refused(provider: Identi
     assert get_me(ours).status_code == 200
     token = AccessToken.for_user(user)
     token["iss"] = ISSUER
-    assert refused(str(token)) == ("token_not_valid", "Token is invalid")
+    assert refused(str(token)) == ("token_not_valid", "Token is invalid.")
 
 
 def test_token_for_the_address_of_an_account_is_refused_unless_the_provider_verified_it(
@@ -85,7 +85,7 @@ def test_token_for_the_address_of_an_account_is_refused_unless_the_provider_veri
 ) -> None:
     make_user(email="ada@example.com")
     code, detail = refused(provider.token(email_verified=False))
-    assert (code, detail + ".") == ("email_taken", external_users.ADDRESS_TAKEN)
+    assert (code, detail) == ("email_taken", external_users.ADDRESS_TAKEN)
     assert not ExternalIdentity.objects.exists()
     assert not Organization.objects.filter(external_id="engines").exists()
 
@@ -99,7 +99,7 @@ def test_first_token_without_a_usable_address_is_refused(provider: IdentityProvi
 def test_deactivated_user_stays_out(provider: IdentityProvider) -> None:
     get_me(provider.token())
     User.objects.update(is_active=False)
-    assert refused(provider.token()) == ("user_inactive", "User is inactive")
+    assert refused(provider.token()) == ("user_inactive", "User is inactive.")
     assert refused(provider.token(organization="another"))[0] == "user_inactive"
     assert not Organization.objects.filter(external_id="another").exists()
 

@@ -100,6 +100,14 @@ def test_export_is_a_file_whatever_is_accepted(
     assert response["Content-Type"] == f"{media_type}; charset=utf-8"
     name = f"audit-organization-{organization.pk}.{kind}"
     assert response["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+def test_page_of_an_allowed_origin_reads_the_name_of_an_export(
+    api, organization: Organization, settings: Any
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    response = api.get(url_of(organization, "export/"), HTTP_ORIGIN="https://app.example.com")
+    assert "Content-Disposition" in response["Access-Control-Expose-Headers"]
     text_of(response)
 
 

@@ -78,7 +78,7 @@ def test_request_with_an_expired_token_says_so(user: User) -> None:
     token.set_exp(lifetime=-timedelta(seconds=1))
     client = api_client()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
-    body = {"code": "token_not_valid", "detail": "Token is expired"}
+    body = {"code": "token_not_valid", "detail": "Token is expired."}
     assert client.get(ME).json() == body
 
 
