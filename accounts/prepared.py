@@ -33,6 +33,7 @@ class _Statement:
     params: tuple[Any, ...]
     places: tuple[tuple[int, str], ...]  # in `params`, for the value of this name
     compiler: SQLCompiler
+    converters: dict[int, Any]  # of a row's values, by place
     gives_instances: bool
 
     def is_like(self, other: _Statement) -> bool:
@@ -95,13 +96,15 @@ class PreparedQuery:
         unused = stand_ins.keys() - {name for _, name in places}
         if unused:
             raise ValueError(f"The query does not use {', '.join(sorted(unused))}.")
-        return _Statement(sql, tuple(params), places, compiler, queryset._iterable_class is ModelIterable)
+        converters = compiler.get_converters([column for column, *_ in compiler.select])
+        gives_instances = queryset._iterable_class is ModelIterable
+        return _Statement(sql, tuple(params), places, compiler, converters, gives_instances)
 
 
 def _built(statement: _Statement, found: list[Sequence[Any]]) -> Iterator[Any]:
     """What `ModelIterable` and `ValuesListIterable` of Django make of rows."""
     compiler = statement.compiler
-    rows = compiler.results_iter([found])
+    rows = compiler.apply_converters(found, statement.converters)
     if not statement.gives_instances:
         yield from map(tuple, rows)
         return
