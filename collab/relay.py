@@ -44,6 +44,7 @@ from collab.engine.ports import (
     RelayMessage,
     StatelessMessage,
 )
+from collab.engine.slices import Turn
 
 logger = logging.getLogger("collab.relay")
 
@@ -146,7 +147,7 @@ class LayerRelay:
                     self._channel = await self._layer.new_channel("collab")
                     await self._renew()
                 while True:
-                    self._dispatch(await self._layer.receive(self._channel))
+                    await self._dispatch_all(await self._layer.receive(self._channel))
             except Exception as error:  # noqa: BLE001 - each layer has errors of its own
                 self._failed(error)
             await asyncio.sleep(PROBE_S)
@@ -206,6 +207,16 @@ class LayerRelay:
             self._was_reported = False
             logger.warning("The channel layer (Redis) passes messages on again")
 
+    async def _dispatch_all(self, message: dict[str, Any]) -> None:
+        """Handle a message, or those that another process had to say at once, in order."""
+        if message["type"] != "collab.bundle":
+            self._dispatch(message)
+            return
+        turn = Turn()
+        for bundled in message["messages"]:
+            self._dispatch(bundled)
+            await turn.rest()
+
     def _dispatch(self, message: dict[str, Any]) -> None:
         try:
             if message["type"] == "collab.access":
@@ -213,9 +224,6 @@ class LayerRelay:
                     self._on_access_change(UUID(object_id))
             elif message["type"] == "collab.probe":
                 self._heard_probe(message["number"])
-            elif message["type"] == "collab.bundle":
-                for bundled in message["messages"]:
-                    self._dispatch(bundled)
             elif message.get("sender") != self._process and message["group"] in self._receivers:
                 self._receivers[message["group"]](_decode(message))
         except Exception:

@@ -11,7 +11,7 @@ honest clients repeat what they hear. Source: y-protocols `awareness.js`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 from collab.engine.encoding import (
@@ -22,12 +22,14 @@ from collab.engine.encoding import (
 )
 from collab.engine.errors import LimitError, MalformedError
 from collab.engine.states import NULL
-from collab.engine.structs import MAX_CLIENT_BITS
+from collab.engine.structs import MAX_CLIENT_BITS, finish
 
 #: The highest clock that JavaScript can read; a removal has the clock of the state it removes plus one.
 MAX_CLOCK = (1 << MAX_CLIENT_BITS) - 1
 #: States in one message at most; honest clients repeat what they hear, but not of so many.
 MAX_STATES = 10_000
+#: States between two yields; well below a millisecond.
+STEPS = 256
 #: A state of another process that was not renewed for so long is gone; clients renew every 15 s.
 OUTDATED_S = 45.0
 
@@ -43,6 +45,10 @@ class AwarenessEntry:
     @property
     def is_removal(self) -> bool:
         return self.state == NULL
+
+    def encode(self) -> bytes:
+        """As it stands in an awareness update."""
+        return write_var_uint(self.client) + write_var_uint(self.clock) + write_var_bytes(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class _Held:
     entry: AwarenessEntry
     owner: Owner
     seen_at: float
+    encoded: bytes  # a removal is not
 
 
 class Awareness:
@@ -118,6 +125,10 @@ class Awareness:
         says_first = not self._owned.get(owner.connection_id)
         return owner.may_take_over(held.owner) and entry.clock >= clock + (not says_first)
 
+    def count_clients(self, entries: Iterable[AwarenessEntry], owner: Owner) -> int:
+        """How many client ids the owner would have who says this."""
+        return len(self._owned.get(owner.connection_id, set()) | {entry.client for entry in entries})
+
     def missed_by(self, entries: Iterable[AwarenessEntry], owner: Owner) -> list[AwarenessEntry]:
         """Removals that `owner` can't know of, speaking of a state of theirs that was removed.
 
@@ -137,7 +148,8 @@ class Awareness:
         held = self._held.get(entry.client)
         if held is not None and held.owner.connection_id != owner.connection_id:
             self._disown(held)
-        self._held[entry.client] = _Held(entry, owner, self._clock())
+        encoded = b"" if entry.is_removal else entry.encode()
+        self._held[entry.client] = _Held(entry, owner, self._clock(), encoded)
         self._owned.setdefault(owner.connection_id, set()).add(entry.client)
 
     def _disown(self, held: _Held) -> None:
@@ -178,6 +190,11 @@ class Awareness:
         """Everyone who is there now."""
         return [held.entry for held in self._held.values() if not held.entry.is_removal]
 
+    def encode(self) -> bytes | None:
+        """Everyone who is there now, as an awareness update; none if nobody is."""
+        states = [held.encoded for held in self._held.values() if held.encoded]
+        return write_var_uint(len(states)) + b"".join(states) if states else None
+
     def entries_of(self, connection_ids: Iterable[str]) -> dict[Owner, list[AwarenessEntry]]:
         """The states that belong to these connections, by owner."""
         owned: dict[Owner, list[AwarenessEntry]] = {}
@@ -195,13 +212,20 @@ def decode_awareness(data: bytes) -> list[AwarenessEntry]:
     Raises:
         MalformedError, LimitError: it is not one, or of more than `MAX_STATES`.
     """
+    return finish(walk_awareness(data))
+
+
+def walk_awareness(data: bytes) -> Generator[None, None, list[AwarenessEntry]]:
+    """As `decode_awareness`, in slices."""
     count, pos = read_canonical_var_uint(data, 0)
     if count * 3 > len(data) - pos:
         raise MalformedError(f"An awareness update of {count} clients is longer than its message.")
     if count > MAX_STATES:
         raise LimitError(f"An awareness update may have at most {MAX_STATES} states.")
     entries = []
-    for _ in range(count):
+    for index in range(count):
+        if index % STEPS == STEPS - 1:
+            yield
         client, pos = read_canonical_var_uint(data, pos)
         clock, pos = read_canonical_var_uint(data, pos)
         state, pos = read_var_bytes(data, pos)
@@ -214,7 +238,4 @@ def decode_awareness(data: bytes) -> list[AwarenessEntry]:
 
 
 def encode_awareness(entries: list[AwarenessEntry]) -> bytes:
-    out = bytearray(write_var_uint(len(entries)))
-    for entry in entries:
-        out += write_var_uint(entry.client) + write_var_uint(entry.clock) + write_var_bytes(entry.state)
-    return bytes(out)
+    return write_var_uint(len(entries)) + b"".join([entry.encode() for entry in entries])

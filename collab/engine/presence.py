@@ -9,22 +9,27 @@ cursors, each would have sent more messages than it may.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 
 from collab.engine.awareness import (
+    STEPS,
     Awareness,
     AwarenessEntry,
     Owner,
     decode_awareness,
     encode_awareness,
+    walk_awareness,
 )
 from collab.engine.connection import Connection
+from collab.engine.errors import MalformedError
+from collab.engine.gate import SHORT_BYTES
 from collab.engine.identity import MAX_IDENTITY_BYTES, Identity
 from collab.engine.limits import Limits
 from collab.engine.meter import MessageRate
 from collab.engine.ports import PresenceChanged, PresenceQuestion, Publish
 from collab.engine.protocol import create_awareness_message
+from collab.engine.slices import finish_in_slices
 from collab.engine.states import checked_state
 
 #: So many messages a second go out at once, and so many in a burst; the others are joined.
@@ -62,13 +67,51 @@ class RoomPresence:
         self._rate = MessageRate(AT_ONCE_PER_S, BURST, clock)
         self._is_joining = False
 
-    def receive(self, connection: Connection, data: bytes) -> None:
-        """Take in what a client says of itself.
+    async def receive(self, connection: Connection, data: bytes) -> None:
+        """Take in what a client says of itself; a long message is read in slices, and taken in at once.
+
+        Cancelled before that, it leaves nothing behind; what somebody says who leaves meanwhile is nothing.
 
         Raises:
             MalformedError, LimitError: see `decode_awareness`, `checked_state` and `Awareness.apply`.
         """
-        entries, owner = decode_awareness(data), connection.owner
+        if len(data) <= SHORT_BYTES:
+            with connection.meter:
+                self._take_in(connection, decode_awareness(data))
+            return
+        news, missed = await finish_in_slices(self._walk(connection, data), connection.meter)
+        if connection.is_closed or connection.id not in self._connections:
+            return
+        owner = connection.owner
+        with connection.meter:
+            self._share(self.awareness.apply(news, owner, self._limits.max_client_ids), owner)
+            if missed:
+                connection.send(create_awareness_message(encode_awareness(missed)))
+
+    def _walk(
+        self, connection: Connection, data: bytes
+    ) -> Generator[None, None, tuple[list[AwarenessEntry], list[AwarenessEntry]]]:
+        """What is news, checked, and the removals that were missed."""
+        entries = yield from walk_awareness(data)
+        owner, awareness = connection.owner, self.awareness
+        news: list[AwarenessEntry] = []
+        missed: list[AwarenessEntry] = []
+        for first in range(0, len(entries), STEPS):
+            some = entries[first : first + STEPS]
+            missed += awareness.missed_by(some, owner)
+            news += [entry for entry in some if awareness.is_news(entry, owner)]
+            yield
+        if awareness.count_clients(news, owner) > self._limits.max_client_ids:
+            raise MalformedError(f"More than {self._limits.max_client_ids} client ids on one connection.")
+        checked = []
+        for entry in {entry.client: entry for entry in news}.values():  # the last of each
+            state = checked_state(entry.state, self._limits.max_awareness_bytes, connection.identity)
+            checked.append(replace(entry, state=state))
+            yield
+        return checked, missed
+
+    def _take_in(self, connection: Connection, entries: list[AwarenessEntry]) -> None:
+        owner = connection.owner
         missed = self.awareness.missed_by(entries, owner)
         max_bytes = self._limits.max_awareness_bytes
         self._share(self._apply(entries, owner, max_bytes, connection.identity), owner)
@@ -82,8 +125,8 @@ class RoomPresence:
     def frame(self) -> bytes | None:
         """Everyone who is there, as a message; none if nobody is. Kept while nothing changes."""
         if self._frame is None:
-            entries = self.awareness.entries()
-            self._frame = create_awareness_message(encode_awareness(entries)) if entries else b""
+            awareness = self.awareness.encode()
+            self._frame = create_awareness_message(awareness) if awareness else b""
         return self._frame or None
 
     def send_to(self, connection: Connection) -> None:

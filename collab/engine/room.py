@@ -229,8 +229,7 @@ class LiveRoom:
             case Update(update):
                 await self._receive_update(connection, update, is_answer=False)
             case AwarenessMessage(awareness):
-                with connection.meter:
-                    self.presence.receive(connection, awareness)
+                await self.presence.receive(connection, awareness)
             case QueryAwareness():
                 with connection.meter:
                     self.presence.send_to(connection)

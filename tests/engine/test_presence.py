@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -298,3 +299,36 @@ async def test_second_tab_that_repeats_the_first_one_does_not_take_its_place(sce
     await scene.say(second, (1, 5, "{}"))
     await scene.leave(second)
     assert scene.there == {1: {"user": USER}}
+
+
+LONG = presence(
+    *[
+        (7, clock, '{"user":{"name":"Anna"},"more":"a cursor, and what it points at"}')
+        for clock in range(1, 100)
+    ]
+)
+
+
+async def test_long_presence_of_a_connection_that_leaves_meanwhile_has_no_effect(scene: Scene) -> None:
+    reader, leaver = await scene.join(), await scene.join()
+    receiving = asyncio.create_task(scene.room.receive(leaver.connection, LONG))
+    await asyncio.sleep(0)
+    scene.room.leave(leaver.connection)
+    await receiving
+    await turns()
+    assert scene.room.presence.awareness.entries() == []
+    assert not any(b"Anna" in frame for frame in reader.frames)
+
+
+async def test_long_presence_is_taken_in_with_the_last_state_of_each_client(scene: Scene) -> None:
+    client = await scene.join()
+    await scene.room.receive(client.connection, LONG)
+    assert [(held.client, held.clock) for held in scene.room.presence.awareness.entries()] == [(7, 99)]
+
+
+async def test_long_presence_of_too_many_clients_is_refused_before_any_state_is_read(scene: Scene) -> None:
+    client = await scene.join()
+    entries = [AwarenessEntry(number, 1, b"no JSON" * 100) for number in range(1, 20)]
+    with pytest.raises(MalformedError, match="client ids"):
+        await scene.room.receive(client.connection, create_awareness_message(encode_awareness(entries)))
+    assert scene.room.presence.awareness.entries() == []

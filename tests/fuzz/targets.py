@@ -51,7 +51,7 @@ def gate(data: bytes) -> None:
     with document.reading({}) as reading:
         for _ in reading.work():
             pass
-        check(document.read(reading, {}) == encoded, "a reading comes to the same")
+        check(bytes(document.read(reading, {})) == encoded, "a reading comes to the same")
     again = parse_update(encoded)
     check(document.contains(again) and not document.take_in(again), "a document contains itself")
     check(join_encoded_updates([encoded, data]) == encoded, "taking in twice changes nothing")
