@@ -21,7 +21,7 @@ from accounts.models import User  # noqa: E402
 from accounts.tokens import Credential  # noqa: E402
 from backend.handler import ThreadHandler  # noqa: E402
 from backend.origin import OriginCheck, refuse_handshake  # noqa: E402
-from backend.server import end_with_parent, set_apart_what_stays  # noqa: E402
+from backend.server import end_with_parent, keep_long_blocks_apart, set_apart_what_stays  # noqa: E402
 from collab.consumers import HocuspocusConsumer, RoomConsumer  # noqa: E402
 from collab.live import get_engine, stop_engine  # noqa: E402
 
@@ -46,6 +46,7 @@ async def lifespan(
             end_with_parent()
             get_engine()
             set_apart_what_stays()
+            keep_long_blocks_apart()
             await send({"type": "lifespan.startup.complete"})
         else:
             await stop_engine()

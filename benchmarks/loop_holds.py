@@ -17,14 +17,18 @@ import asyncio
 import gc
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from asyncio.events import Handle
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -40,6 +44,8 @@ PART_BYTES = 64 * 1024
 #: As the limit of a message.
 MAX_FRAME_BYTES = 4 * 1024 * 1024 - 64
 TICK_S = 0.001
+#: Where a callback is that takes longer is told.
+LONG_S = 0.005
 ROOMS = 16
 
 
@@ -56,7 +62,7 @@ class Holds:
 
     def clear(self) -> None:
         self.longest_ms = self.gc_ms = self.late_ms = 0.0
-        self.what = ""
+        self.where = self._seen_at = ""
 
     def watch(self) -> None:
         """Time every callback of every asyncio event loop from now on."""
@@ -64,14 +70,23 @@ class Holds:
 
         def timed(handle: Handle) -> None:
             self._gc_in_callback_s = 0.0
+            self._seen_at = ""
             started_at = time.thread_time()
+            signal.setitimer(signal.ITIMER_REAL, LONG_S)
             run(handle)
+            signal.setitimer(signal.ITIMER_REAL, 0)
             took_ms = (time.thread_time() - started_at - self._gc_in_callback_s) * 1000
             if took_ms > self.longest_ms:
-                self.longest_ms, self.what = took_ms, repr(handle)
+                self.longest_ms, self.where = took_ms, self._seen_at
 
+        signal.signal(signal.SIGALRM, self._look)
         Handle._run = timed  # type: ignore[method-assign, assignment]
         gc.callbacks.append(self._collector)
+
+    def _look(self, signum: int, frame: FrameType | None) -> None:
+        """A callback is taking long: note where it is now, or has just been."""
+        stack = traceback.extract_stack(frame, limit=4)
+        self._seen_at = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(stack))
 
     def _collector(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":
@@ -193,8 +208,8 @@ class Scene:
         await asyncio.sleep(0.1)
         holds = self.holds
         say(f"{name:<58} {holds.longest_ms:>8.1f} {holds.gc_ms:>8.1f} {holds.late_ms:>8.1f}")
-        if holds.longest_ms > 5:
-            say(f"    {holds.what[:160]}")
+        if holds.where:
+            say(f"    {holds.where}")
 
 
 # -- heavy updates, by hand
@@ -482,13 +497,14 @@ async def write_rows(name: str, rows: list[bytes]) -> None:
 
 
 async def run(rooms: list[str], names: list[str]) -> None:
+    from backend.server import keep_long_blocks_apart, set_apart_what_stays  # noqa: PLC0415
     from collab.live import get_engine, stop_engine  # noqa: PLC0415
 
     holds = Holds()
     holds.watch()
     ticking = asyncio.create_task(holds.tick())
-    gc.collect()
-    gc.freeze()
+    set_apart_what_stays()
+    keep_long_blocks_apart()
     scene = Scene(get_engine(), rooms, holds)
     say(f"{'ms':<58} {'callback':>8} {'cycles':>8} {'late':>8}")
     for name in names:
