@@ -62,6 +62,58 @@ export interface AccessRequest {
   created_at: string
 }
 
+/** A membership of `user`, or an invitation of `email`. */
+export interface OrganizationMember {
+  id: string
+  user: User | null
+  email: string | null
+  role: OrganizationRole
+  created_at: string
+}
+
+export interface GroupMember {
+  id: string
+  user: User | null
+  email: string | null
+  created_at: string
+}
+
+export interface ShareLink {
+  id: string
+  role: SharedRole
+  has_password: boolean
+  expires_at: string | null
+  max_uses: number | null
+  uses: number
+  wrong_passwords: number
+  created_by: string | null
+  created_at: string
+}
+
+/** An open socket. */
+export interface Connection {
+  id: string
+  user: User
+  role: RoomRole
+  since: string
+  protocol: string
+}
+
+export interface AuditEntry {
+  id: string
+  number: number
+  created_at: string
+  action: string
+  /** None for the server; once erased, an id and nothing else. */
+  actor: { id: string; email: string | null; name: string | null } | null
+  room: { id: string; name: string } | null
+  subject_id: string | null
+  subject_name: string | null
+  details: Record<string, string | number | boolean | null>
+  address: string | null
+  user_agent: string
+}
+
 export interface Page<T> {
   results: T[]
   next: string | null
@@ -104,14 +156,18 @@ interface RequestOptions {
 }
 
 async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+  const answer = await answerTo(method, path, options)
+  return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T)
+}
+
+async function answerTo(method: string, path: string, options: RequestOptions): Promise<Response> {
   const token = options.anonymous ? undefined : await session.getToken()
   let answer = await send(method, path, options, token)
   if (answer.status === 401 && token !== undefined) {
     answer = await send(method, path, options, await session.getToken(token))
   }
-  if (answer.status === 204) return undefined as T
+  if (answer.ok) return answer
   const content: unknown = await answer.json().catch(() => null)
-  if (answer.ok) return content as T
   const { code, detail, fields } = (content ?? {}) as { code?: string; detail?: string; fields?: Record<string, string[]> }
   throw new ApiError(answer.status, code ?? 'error', detail ?? `The server answered ${answer.status}.`, fields)
 }
@@ -146,6 +202,9 @@ export const api = {
     request<T>('POST', path, { ...options, body }),
   patch: <T = void>(path: string, body: unknown) => request<T>('PATCH', path, { body }),
   delete: (path: string) => request<void>('DELETE', path),
+
+  /** What is no JSON, such as an audit trail as CSV. */
+  file: async (path: string): Promise<Blob> => (await answerTo('GET', path, {})).blob(),
 
   /** All of a list that is short by nature, such as the organizations of one person. */
   async all<T>(path: string, options?: RequestOptions): Promise<T[]> {

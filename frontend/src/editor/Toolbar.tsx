@@ -209,7 +209,7 @@ function LinkDialog({ editor, onClose }: { editor: Editor; onClose: () => void }
           set()
         }}
       >
-        <TextField label="Address" inputMode="url" placeholder="example.com/page" autoFocus required value={href} onChange={event => setHref(event.target.value.trim())} />
+        <TextField label="Address" inputMode="url" placeholder="example.com/page" required value={href} onChange={event => setHref(event.target.value.trim())} />
         <div className="dialog-actions">
           {isLink && (
             <Button look="quiet" onClick={remove}>

@@ -51,7 +51,6 @@ export function NewRoom({ organizations, organization, onClose }: NewRoomProps) 
           maxLength={200}
           placeholder="Meeting notes"
           required
-          autoFocus
           onChange={event => setName(event.target.value)}
         />
         <fieldset className="kinds">

@@ -134,7 +134,6 @@ function NewOrganization({ onClose, onCreated }: { onClose: () => void; onCreate
           error={error}
           maxLength={200}
           required
-          autoFocus
           onChange={event => setName(event.target.value)}
         />
         <div className="dialog-actions">

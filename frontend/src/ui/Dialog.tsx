@@ -17,7 +17,10 @@ export function Dialog({ title, size, onClose, children }: DialogProps) {
   const titleId = useId()
   useEffect(() => {
     const dialog = ref.current
-    if (dialog && !dialog.open) dialog.showModal()
+    if (!dialog || dialog.open) return
+    dialog.showModal()
+    // Not the button that closes it, which comes first.
+    dialog.querySelector<HTMLElement>('.dialog-body :is(input:not([type=radio]), textarea, .dialog-actions button)')?.focus()
   }, [])
   return (
     <dialog

@@ -1,4 +1,4 @@
-import { createContext, useContext, useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
+import { createContext, useContext, useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import { Check } from './icons'
 
@@ -38,6 +38,10 @@ export function Menu({ trigger, label, align = 'end', side, children }: MenuProp
     return () => document.removeEventListener('pointerdown', onPress)
   }, [isOpen])
 
+  useLayoutEffect(() => {
+    if (isOpen && list.current) keepInWindow(list.current)
+  }, [isOpen])
+
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape') {
       event.stopPropagation()
@@ -67,6 +71,15 @@ export function Menu({ trigger, label, align = 'end', side, children }: MenuProp
       )}
     </div>
   )
+}
+
+const MARGIN = 8
+
+/** Move it sideways as far as it would stand out. */
+function keepInWindow(list: HTMLElement) {
+  const { left, right } = list.getBoundingClientRect()
+  const shift = left < MARGIN ? MARGIN - left : Math.min(0, document.documentElement.clientWidth - MARGIN - right)
+  if (shift) list.style.translate = `${shift}px`
 }
 
 interface ItemProps {

@@ -10,6 +10,8 @@ export interface Resource<T> {
   reload: () => void
   /** Show something else without asking: what a change was answered with. */
   set: (data: T) => void
+  /** The same, made of what is shown by then; nothing happens before there is something. */
+  update: (change: (data: T) => T) => void
 }
 
 /** Load once, and again when `key` changes; what came for an older key is dropped. */
@@ -40,7 +42,12 @@ export function useResource<T>(key: string, load: (signal: AbortSignal) => Promi
 
   const reload = useCallback(() => setAttempt(count => count + 1), [])
   const set = useCallback((data: T) => setState(old => ({ ...old, data, error: null })), [])
-  return state.key === key ? { ...state, reload, set } : { data: null, error: null, isLoading: true, reload, set }
+  const update = useCallback(
+    (change: (data: T) => T) => setState(old => (old.data === null ? old : { ...old, data: change(old.data) })),
+    []
+  )
+  const shown = state.key === key ? state : { data: null, error: null, isLoading: true }
+  return { data: shown.data, error: shown.error, isLoading: shown.isLoading, reload, set, update }
 }
 
 export interface Pages<T> {
@@ -59,7 +66,7 @@ export function usePages<T>(path: string): Pages<T> {
   const first = useResource(path, signal => api.get<Page<T>>(path, { signal }))
   const [isLoadingMore, setLoadingMore] = useState(false)
   const [moreError, setMoreError] = useState<ApiError | null>(null)
-  const { data, set } = first
+  const { data, update } = first
   const current = useRef(path)
   current.current = path
 
@@ -69,13 +76,13 @@ export function usePages<T>(path: string): Pages<T> {
     setMoreError(null)
     try {
       const page = await api.get<Page<T>>(data.next)
-      if (current.current === path) set({ ...page, results: [...data.results, ...page.results] })
+      if (current.current === path) update(old => ({ ...page, results: [...old.results, ...page.results] }))
     } catch (error) {
       setMoreError(asApiError(error))
     } finally {
       setLoadingMore(false)
     }
-  }, [data, path, set])
+  }, [data, path, update])
 
   return {
     items: data?.results ?? null,
@@ -85,6 +92,6 @@ export function usePages<T>(path: string): Pages<T> {
     isLoadingMore,
     loadMore: () => void loadMore(),
     reload: first.reload,
-    update: useCallback(change => data && set({ ...data, results: change(data.results) }), [data, set])
+    update: useCallback(change => update(old => ({ ...old, results: change(old.results) })), [update])
   }
 }

@@ -64,9 +64,15 @@ export function Notice({ tone, children }: { tone?: 'bad' | 'warn'; children: Re
   )
 }
 
-export function Badge({ tone, children }: { tone?: 'good' | 'warn' | 'bad' | 'accent'; children: ReactNode }) {
+interface BadgeProps {
+  tone?: 'good' | 'warn' | 'bad' | 'accent' | undefined
+  title?: string
+  children: ReactNode
+}
+
+export function Badge({ tone, title, children }: BadgeProps) {
   return (
-    <span className="badge" data-tone={tone}>
+    <span className="badge" data-tone={tone} title={title}>
       {children}
     </span>
   )

@@ -74,9 +74,9 @@ export default function Room({ id }: { id: string }) {
         <>
           {room ? <RoomTitle room={room} onRenamed={set} /> : <Skeleton width="160px" height="20px" />}
           {room && !canWrite && (
-            <Badge tone="warn">
+            <Badge tone="warn" title="You may view this room, and not change it.">
               <Eye size={14} />
-              View only
+              <span className="wide-only">View only</span>
             </Badge>
           )}
         </>

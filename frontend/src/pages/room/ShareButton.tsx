@@ -11,7 +11,7 @@ export function ShareButton({ room, isOpen }: { room: RoomInfo; isOpen: boolean 
   const [isShown, setShown] = useState(isOpen)
   return (
     <>
-      <Button size="small" icon={<People />} aria-label="Share" onClick={() => setShown(true)}>
+      <Button size="small" icon={<People />} onClick={() => setShown(true)}>
         <span className="wide-only">Share</span>
       </Button>
       {isShown && <ShareDialog room={room} onClose={() => setShown(false)} />}
