@@ -73,7 +73,7 @@ async def test_database_away_for_longer_than_the_lease_closes_with_1013_and_all_
     alice, bob = site.people("alice", "bob")
     room = alice.create_room()
     alice.share(room, bob, "editor")
-    one, two = await site.join(alice, room, echo="1"), await site.join(bob, room, process=1, echo="1")
+    one, two = await site.join(alice, room, echo="1"), await site.join_document(bob, room, process=1)
 
     own_postgres.stop()
     await one.edit(("text.insert", 0, "typed while it was away "))
@@ -91,7 +91,7 @@ async def test_database_away_for_longer_than_the_lease_closes_with_1013_and_all_
 
     await asyncio.to_thread(own_postgres.start)
     await one.wait_equal(two, timeout_s=BACK_S)
-    await two.wait_echoed(timeout_s=BACK_S)
+    await two.wait_saved(timeout_s=BACK_S)
     content = await site.content_for_newcomer(alice, room)
     assert (content["text"], content["map"]) == ("typed while it was away ", {"typed": "offline"})
 

@@ -88,6 +88,6 @@ export const openHocuspocus = ({
   line.users += 1
   watch(client, provider)
   if (version > 2) provider.attach()
-  if (connect) line.socket.connect()
+  if (connect && line.socket.status === 'disconnected') line.socket.connect() // again, it would begin anew
   return client
 }
