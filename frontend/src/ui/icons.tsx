@@ -93,3 +93,21 @@ export const Table = paths('M2.5 3.5a1 1 0 0 1 1-1h9a1 1 0 0 1 1 1v9a1 1 0 0 1-1
 export const Link = paths('M6.8 9.2a2.7 2.7 0 0 0 3.9.1l2-2a2.7 2.7 0 0 0-3.9-3.9l-.8.8', 'M9.2 6.8a2.7 2.7 0 0 0-3.9-.1l-2 2a2.7 2.7 0 0 0 3.9 3.9l.8-.8')
 export const Undo = paths('M3 6.5h6.5a3.5 3.5 0 0 1 0 7H7M5.5 4 3 6.5 5.5 9')
 export const Redo = paths('M13 6.5H6.5a3.5 3.5 0 0 0 0 7H9M10.5 4 13 6.5 10.5 9')
+export const Copy = paths('M6.2 5.2h6.3a1 1 0 0 1 1 1v6.3a1 1 0 0 1-1 1H6.2a1 1 0 0 1-1-1V6.2a1 1 0 0 1 1-1z', 'M2.8 10.6a.9.9 0 0 1-.3-.7V3.5a1 1 0 0 1 1-1h6.4c.3 0 .5.1.7.3')
+export const Clock = icon(
+  <>
+    <circle cx="8" cy="8" r="5.75" />
+    <path d="M8 4.8V8l2.2 1.6" />
+  </>
+)
+export const Mail = paths('M2.5 4.5a1 1 0 0 1 1-1h9a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1z', 'm2.8 4.8 5.2 4 5.2-4')
+export const History = paths('M2.5 2.8v3h3', 'M2.8 5.8A5.6 5.6 0 1 1 2.4 9', 'M8 5v3.2l2 1.3')
+export const Download = paths('M8 2.5v7M5.2 7 8 9.8 10.8 7M3 12.5v1h10v-1')
+export const Settings = paths('M2.5 4.5h5M11 4.5h2.5M2.5 11.5h2.5M8.5 11.5h5', 'M9.2 2.9a1.6 1.6 0 1 1 0 3.2 1.6 1.6 0 0 1 0-3.2z', 'M6.8 9.9a1.6 1.6 0 1 1 0 3.2 1.6 1.6 0 0 1 0-3.2z')
+export const Key = paths('M9.7 9.3a3.6 3.6 0 1 0-3-3L2.5 10.5v3h3v-1.8h1.8V9.9z', 'M11 5h.01')
+export const Globe = icon(
+  <>
+    <circle cx="8" cy="8" r="5.75" />
+    <path d="M2.3 8h11.4M8 2.2c1.7 1.6 2.5 3.6 2.5 5.8S9.7 12.2 8 13.8C6.3 12.2 5.5 10.2 5.5 8S6.3 3.8 8 2.2z" />
+  </>
+)
