@@ -33,6 +33,8 @@ const recordingSocket = (client, headers) =>
       client.connections += 1
       this.number = client.connections
       this.on('message', (data) => this.record('in', data))
+      // A provider that goes while it connects takes its listeners away first; a page would not end for that.
+      this.on('error', () => {})
     }
 
     record (direction, data) {
