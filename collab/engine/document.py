@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from collab.engine.encoding import write_var_uint
 from collab.engine.entries import Entries, write_entry
 from collab.engine.gate import ParsedUpdate, Run, parse_update
+from collab.engine.leaves import as_leaf
 from collab.engine.pieces import Data, DataT, LongBytes, Piece
 from collab.engine.plans import Plan
 from collab.engine.ranges import MANY, RangeSet, growth
@@ -98,7 +99,7 @@ class Document:
             if runs:
                 sections = self._clients.get(client)
                 if sections is None:
-                    sections = self._clients[client] = []
+                    sections = self._clients[client] = as_leaf([])
                 is_new |= self._take_in_runs(client, sections, runs)
                 if not sections[0].start:
                     self._known[client] = sections[0].end

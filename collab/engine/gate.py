@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from collab.engine.encoding import read_var_uint
 from collab.engine.errors import LimitError, MalformedError, UpdateRefusedError
+from collab.engine.leaves import as_leaf
 from collab.engine.slices import NO_METER, Meter, finish_in_slices
 from collab.engine.structs import MAX_CLIENT_BITS, MAX_CLOCK, SKIP, SLICE, Places, finish, read_struct
 
@@ -193,7 +194,17 @@ def _walk_client(
             yield
     if run_count:
         runs.append(Run(run_clock, clock, run_count, data[run_pos:pos], run_places))
+    if size > SHORT_BYTES:
+        yield from _keep_from_collector(runs)
     return pos
+
+
+def _keep_from_collector(runs: list[Run]) -> Generator[None, None, None]:
+    as_leaf(runs)
+    for index, run in enumerate(runs):
+        as_leaf(run)
+        if index % SLICE == SLICE - 1:
+            yield
 
 
 def _read_skip(data: bytes, pos: int, clock: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from collab.engine.gate import MAX_RUN_BYTES, ParsedUpdate, Run
+from collab.engine.leaves import as_leaf
 from collab.engine.ranges import RangeSet, growth
 from collab.engine.sections import SECTION_BYTES, STEPS, Section, lay, overlap
 
@@ -111,7 +112,7 @@ class Plan:
             if not found.is_new:
                 return
             laid, grown = [*known[: found.first], *found.laid, *known[found.stop :]], found.grown
-            self.sections[client] = laid
+            self.sections[client] = as_leaf(laid)
         else:
             is_tail = bool(known) and len(known[-1].data) >= MAX_RUN_BYTES
             if known and not is_tail:
@@ -124,7 +125,7 @@ class Plan:
                     yield
             if is_tail and known[-1].end == laid[0].start:
                 grown -= SECTION_BYTES
-            (self.tails if is_tail else self.sections)[client] = laid
+            (self.tails if is_tail else self.sections)[client] = as_leaf(laid)
         if client in self.sections and not laid[0].start:
             self.known[client] = laid[0].end
         self._section_bytes[client] = grown

@@ -13,6 +13,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from collab.engine.gate import MAX_RUN, MAX_RUN_BYTES, Run
+from collab.engine.leaves import as_leaf
 from collab.engine.structs import cut_struct, finish, read_struct
 
 #: What a section counts for in the size of a document: what it takes in memory.
@@ -37,6 +38,9 @@ class Section:
     data: bytearray
     marks: list[tuple[int, int, int]] | None = None  # no list for each of many short sections
     places: dict[int, Sequence[tuple[int, int]]] | None = None
+
+    def __post_init__(self) -> None:
+        as_leaf(self)
 
     @classmethod
     def of(cls, run: Run) -> Section:
