@@ -39,7 +39,6 @@ from collab.engine.hocuspocus import (
 )
 from collab.engine.hocuspocus_connection import HocuspocusConnection
 from collab.engine.leases import EXPIRED
-from collab.engine.pieces import Data
 from collab.engine.room import LiveRoom
 from collab.live import LiveEngine
 
@@ -283,15 +282,8 @@ class _DocumentTransport(SocketTransport):
     """The engine's way out to one document of a socket."""
 
     def __init__(self, document: Document, socket: HocuspocusConsumer) -> None:
-        super().__init__(socket)
+        super().__init__(socket, head=write_var_bytes(document.address))
         self._document = document
-        self._prefix = write_var_bytes(document.address)
-
-    def write(self, frame: Data) -> bool:
-        return self.write_behind(self._prefix, frame)
-
-    async def send(self, frame: Data) -> None:
-        await self.send_behind(self._prefix, frame)
 
     async def close(self, code: int, reason: str) -> None:
         await self._document.closed(code, reason)

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from collab.engine.pieces import Data
 
 
 class SocketTransport:
-    """`backend.server` says what a line offers beyond ASGI; others offer nothing."""
+    """`backend.server` says what a line offers beyond ASGI; others offer nothing.
 
-    def __init__(self, consumer: AsyncWebsocketConsumer) -> None:
+    Args:
+        head: what every frame begins with.
+    """
+
+    #: Sends a frame at once, if the line can; tells whether it did.
+    write: Callable[[Data], bool]
+
+    def __init__(self, consumer: AsyncWebsocketConsumer, head: bytes = b"") -> None:
         self._consumer = consumer
+        self._head = head
         self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
-
-    def write(self, frame: Data) -> bool:
-        return self.write_behind(b"", frame)
-
-    def write_behind(self, head: bytes, body: Data) -> bool:
-        """Send one frame of both at once, if the line can; tells whether it did."""
-        return self._line is not None and bool(self._line["write"](head, body))
+        self.write = _refuse if self._line is None else partial(self._line["write"], head)
 
     async def send(self, frame: Data) -> None:
-        if isinstance(frame, bytes):
-            await self._consumer.base_send({"type": "websocket.send", "bytes": frame})
-        else:
-            await self.send_behind(b"", frame)
-
-    async def send_behind(self, head: bytes, body: Data) -> None:
-        """Send one frame of both; where the line can, without a copy of a long body."""
+        """Send one frame; where the line can, without a copy of a long one."""
         if self._line is None:
-            await self._consumer.base_send({"type": "websocket.send", "bytes": head + bytes(body)})
+            await self._consumer.base_send({"type": "websocket.send", "bytes": self._head + bytes(frame)})
         else:
-            await self._line["send"](head, body)
+            await self._line["send"](self._head, frame)
 
     async def close(self, code: int, reason: str) -> None:
         await self._consumer.close(code=code, reason=reason)
@@ -43,3 +42,7 @@ class SocketTransport:
 
     def progress(self) -> int:
         return 0 if self._line is None else int(self._line["progress"]())
+
+
+def _refuse(frame: Data) -> bool:
+    return False
