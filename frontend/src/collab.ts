@@ -341,10 +341,10 @@ export class Room {
   }
 
   /** A token, however long it takes; null if the room ended meanwhile. */
-  async #token(isCurrent: () => boolean): Promise<string | null> {
+  async #token(isCurrent: () => boolean, refused?: string): Promise<string | null> {
     while (isCurrent()) {
       try {
-        const token = await this.#options.session.getToken()
+        const token = await this.#options.session.getToken(refused)
         return isCurrent() ? token : null
       } catch (error) {
         if (error instanceof SignedOutError) {
@@ -371,7 +371,7 @@ export class Room {
       doc,
       awareness,
       unsaved: this.#unsaved,
-      getToken: () => this.#token(isCurrent),
+      getToken: refused => this.#token(isCurrent, refused),
       look: () => this.#look(),
       later: whileCurrent((name, ms, action) => {
         clearTimeout(this.#timers.get(name))
@@ -469,7 +469,8 @@ interface Hooks {
   doc: Y.Doc
   awareness: Awareness
   unsaved: Map<string, Uint8Array>
-  getToken: () => Promise<string | null>
+  /** `refused`: a token that the server does not take any more. */
+  getToken: (refused?: string) => Promise<string | null>
   look: () => Promise<void>
   later: (name: string, ms: number, action: () => void) => void
   synced: () => void
@@ -547,7 +548,10 @@ async function openWebsocket(token: string, room: Hooks): Promise<Line> {
     if (event === null) return // we closed it ourselves
     const final = FINAL_CODES[event.code]
     if (final !== undefined) room.ended(final)
-    else if (event.code === SIGN_IN_AGAIN) void room.getToken().then(() => room.reconnect(1000 + 1000 * Math.random()))
+    else if (event.code === SIGN_IN_AGAIN) {
+      // Expired, or ended from elsewhere: only the answer to a renewal tells which.
+      void room.getToken(provider.params.token).then(() => room.reconnect(1000 + 1000 * Math.random()))
+    }
     else if (BACK_OFF_CODES.has(event.code)) room.reconnect(10_000 + 20_000 * Math.random())
   })
   return {

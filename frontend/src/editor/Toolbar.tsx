@@ -188,9 +188,14 @@ function LinkShortcut({ editor, onPress }: { editor: Editor; onPress: () => void
 
 function LinkDialog({ editor, onClose }: { editor: Editor; onClose: () => void }) {
   const [href, setHref] = useState<string>(editor.getAttributes('link')['href'] ?? '')
+  const [error, setError] = useState('')
   const isLink = editor.isActive('link')
   const set = () => {
-    const address = /^[a-z][a-z0-9+.-]*:/i.test(href) ? href : `https://${href}`
+    const address = /^[a-z][a-z0-9+.-]*:(?!\d)/i.test(href) ? href : `https://${href}`
+    if (!/^(https?|mailto):/i.test(address) || !URL.canParse(address)) {
+      setError('Not an address of the web, or of e-mail.')
+      return
+    }
     const chain = focused(editor).extendMarkRange('link')
     if (editor.state.selection.empty && !isLink) chain.insertContent({ type: 'text', text: href, marks: [{ type: 'link', attrs: { href: address } }] }).run()
     else chain.setLink({ href: address }).run()
@@ -209,7 +214,7 @@ function LinkDialog({ editor, onClose }: { editor: Editor; onClose: () => void }
           set()
         }}
       >
-        <TextField label="Address" inputMode="url" placeholder="example.com/page" required value={href} onChange={event => setHref(event.target.value.trim())} />
+        <TextField label="Address" inputMode="url" placeholder="example.com/page" required value={href} error={error} onChange={event => setHref(event.target.value.trim())} />
         <div className="dialog-actions">
           {isLink && (
             <Button look="quiet" onClick={remove}>
