@@ -1,8 +1,8 @@
 """Objects that the collector of cycles need not look at, because nothing in them leads back to them.
 
 A document of thousands of clients, or gaps, is so many small objects, and one look at all of them takes as
-long as there are: 70 ms with 200,000. CPython has no Python function for this, but one of its C API, which it uses
-itself for tuples and dicts that hold no containers. Elsewhere they are looked at.
+long as there are: 70 ms with 200,000. CPython has no Python function for this, but one of its C API, which it
+uses itself for tuples and dicts that hold no containers. Elsewhere they are looked at.
 """
 
 from __future__ import annotations
