@@ -67,6 +67,17 @@ class ParsedUpdate:
         if max_parts is not None and self.parts > max_parts:
             raise UpdateRefusedError(f"The update has more than {max_parts} structs.")
 
+    def let_go(self) -> Generator[None, None, None]:
+        """Free all but what `first_clocks` needs, when it is taken in; at once would take long."""
+        for runs in self.runs.values():
+            while len(runs) > 1:
+                del runs[max(1, len(runs) - SLICE) :]
+                yield
+        for ranges in self.deletes.values():
+            while ranges:
+                del ranges[-SLICE:]
+                yield
+
     @property
     def first_clocks(self) -> dict[int, int]:
         """For each client the lowest clock it brings."""
@@ -162,6 +173,7 @@ def _walk_client(
     places: Places = []
     run_places: Sequence[tuple[int, int]] = ()
     pause = pos + SLICE
+    kept = 0
     for _ in range(structs):
         if pos >= size:
             raise MalformedError("The update ends where a struct was announced.")
@@ -191,20 +203,22 @@ def _walk_client(
             raise MalformedError("A clock is out of range.")
         if pos >= pause:
             pause = pos + SLICE
+            kept = _keep_from_collector(runs, kept)
             yield
     if run_count:
         runs.append(Run(run_clock, clock, run_count, data[run_pos:pos], run_places))
     if size > SHORT_BYTES:
-        yield from _keep_from_collector(runs)
+        _keep_from_collector(runs, kept)
     return pos
 
 
-def _keep_from_collector(runs: list[Run]) -> Generator[None, None, None]:
-    as_leaf(runs)
-    for index, run in enumerate(runs):
-        as_leaf(run)
-        if index % SLICE == SLICE - 1:
-            yield
+def _keep_from_collector(runs: list[Run], kept: int) -> int:
+    """Of a long update; those before the one at `kept` were. Gives how many are now."""
+    if not kept:
+        as_leaf(runs)
+    for index in range(kept, len(runs)):
+        as_leaf(runs[index])
+    return len(runs)
 
 
 def _read_skip(data: bytes, pos: int, clock: int) -> tuple[int, int]:

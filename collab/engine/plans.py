@@ -73,11 +73,6 @@ class Plan:
         known = [clients[client] for client in self.sections if client in clients]
         self._replaced = [sections for sections in known if len(sections) > STEPS]
 
-    @property
-    def has_replaced(self) -> bool:
-        """Whether there is something to let go of."""
-        return bool(self._replaced)
-
     def let_go(self) -> Generator[None, None, None]:
         """Free what was replaced, when the plan has been carried out; others hold what they need of it."""
         for sections in self._replaced:

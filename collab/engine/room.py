@@ -8,14 +8,14 @@ What goes out to all is in `broadcast`, what one who asks is told of the documen
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
 from uuid import UUID
 
 from collab.engine.answers import Answers
-from collab.engine.broadcast import Broadcast
+from collab.engine.broadcast import MAX_JOINED_PARTS, Broadcast
 from collab.engine.connection import Clocks, Connection, brought_by
 from collab.engine.document import Document
 from collab.engine.errors import (
@@ -262,8 +262,8 @@ class LiveRoom:
                             connection.deny_writing(READ_ONLY, changes)
                         elif on_saved is not None:
                             self._replication.when_saved(self, on_saved)
-                if plan is not None and plan.has_replaced:
-                    await finish_in_slices(plan.let_go(), connection.meter)
+                if plan is not None and update.parts > MAX_JOINED_PARTS:
+                    await finish_in_slices(_let_go(update, plan), connection.meter)
                 return
         except UpdateRefusedError as error:
             connection.deny(str(error), changes)
@@ -339,8 +339,8 @@ class LiveRoom:
                 if self.document is document:  # else compaction has put another in its place
                     self.absorb(update, plan)
                     break
-        if plan is not None and plan.has_replaced:
-            await finish_in_slices(plan.let_go())
+        if plan is not None and update.parts > MAX_JOINED_PARTS:
+            await finish_in_slices(_let_go(update, plan))
 
     def absorb(self, update: ParsedUpdate, plan: Plan | None = None) -> None:
         """Take in what the log or another process already has, and pass it on here."""
@@ -386,6 +386,12 @@ class LiveRoom:
                 self._broadcast.send_stateless(message.payload)
             case _:
                 self._replication.received(self, message)
+
+
+def _let_go(update: ParsedUpdate, plan: Plan) -> Generator[None, None, None]:
+    """Free what a long update has left, which nobody joins with others."""
+    yield from plan.let_go()
+    yield from update.let_go()
 
 
 async def _keep_up(plan: Plan | None, meter: Meter) -> None:
