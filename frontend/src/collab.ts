@@ -238,8 +238,6 @@ const FINAL_CODES: Record<number, Ending> = { 4400: 'bug', 4403: 'no-access', 10
 const SIGN_IN_AGAIN = 4401
 /** Too much, or the database is away. */
 const BACK_OFF_CODES = new Set([4429, 1013])
-/** How often a y-websocket page asks what it may do: the server tells it only when it writes. */
-const LOOK_EVERY_MS = 10_000
 /** Origin of what an earlier tab left behind: new to the server, like what is typed. */
 const RESTORED = 'restored'
 const MAX_KEPT_CHARACTERS = 2_000_000
@@ -510,12 +508,6 @@ async function openWebsocket(token: string, room: Hooks): Promise<Line> {
   }
   const renewLater = () => room.later('renew', Math.min(10_000, lifetimeOf(token) / 6), () => void renew())
 
-  const lookLater = () =>
-    room.later('look', LOOK_EVERY_MS, () => {
-      if (document.visibilityState === 'visible') void room.look()
-      lookLater()
-    })
-
   const sendAgain = () => {
     if (provider.synced && room.canWrite()) {
       for (const update of room.unsaved.values()) {
@@ -530,6 +522,7 @@ async function openWebsocket(token: string, room: Hooks): Promise<Line> {
     room.later('again', 5000, sendAgain)
   }
 
+  // Said of each write that is refused, and when one becomes a reader.
   provider.messageHandlers[DENIED] = () => void room.look()
   const readSync = provider.messageHandlers[messageSync]!
   provider.messageHandlers[messageSync] = (encoder, decoder, ...rest) => {
@@ -558,7 +551,6 @@ async function openWebsocket(token: string, room: Hooks): Promise<Line> {
     connect: () => {
       provider.connect()
       renewLater()
-      lookLater()
       room.later('again', 5000, sendAgain)
     },
     destroy: () => provider.destroy()
