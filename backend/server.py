@@ -98,6 +98,8 @@ class ClosingSocket(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] != "websocket.send":
             await super().send(message)
+            if message["type"] == "websocket.accept" and not self.handshake_complete:
+                raise ClientDisconnected  # it has just gone; the next message would be taken for a mistake
             return
         data = message.get("bytes") or b""
         async with self.sending:  # no other message may begin between two parts

@@ -356,6 +356,27 @@ async def test_client_that_answers_no_ping_and_reads_nothing_is_cut(peers: MakeP
     assert len(app.failures) == 1
 
 
+async def test_client_that_goes_before_it_is_accepted_ends_the_accept(peers: MakePeer) -> None:
+    """With an `OSError`, like every other word to a client that has gone."""
+    servers: list[uvicorn.Server] = []
+    ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for connection in servers[0].server_state.connections:
+            connection.transport.close()  # the news of it comes with the next turn of the loop
+        try:
+            await send({"type": "websocket.accept"})
+        except OSError as error:
+            ended.set_result(error)
+            raise
+        ended.set_result(None)
+
+    async with serving(app) as (server, port):
+        servers.append(server)
+        await peers(port)
+        assert await asyncio.wait_for(ended, 5) is not None
+
+
 async def test_line_that_the_application_left_is_cut_where_the_client_does_not_read(
     peers: MakePeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
