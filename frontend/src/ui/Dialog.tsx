@@ -20,7 +20,9 @@ export function Dialog({ title, size, onClose, children }: DialogProps) {
     if (!dialog || dialog.open) return
     dialog.showModal()
     // Not the button that closes it, which comes first.
-    dialog.querySelector<HTMLElement>('.dialog-body :is(input:not([type=radio]), textarea, .dialog-actions button)')?.focus()
+    const find = (selector: string) => dialog.querySelector<HTMLElement>(`.dialog-body ${selector}`)
+    const field = find(':is(input:not([type=radio]), textarea, .dialog-actions button)')
+    ;(field ?? find('[role=tab][aria-selected=true]'))?.focus()
   }, [])
   return (
     <dialog

@@ -38,7 +38,6 @@ export function PhraseDialog({ title, children, phrase, label, action, onConfirm
           autoComplete="off"
           autoCapitalize="none"
           spellCheck={false}
-          autoFocus
           onChange={event => setTyped(event.target.value)}
         />
         <div className="dialog-actions">

@@ -1,4 +1,4 @@
-import { useId, useRef, type KeyboardEvent, type ReactNode } from 'react'
+import { useEffect, useId, useRef, type KeyboardEvent, type ReactNode } from 'react'
 import { Link } from 'wouter'
 
 export interface Tab<K extends string> {
@@ -60,8 +60,12 @@ export function Tabs<K extends string>({ label, tabs, current, onSelect, childre
 
 /** Parts of a page, each with an address of its own. */
 export function NavTabs<K extends string>({ label, tabs, current, hrefOf }: NavTabsProps<K>) {
+  const nav = useRef<HTMLElement>(null)
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [current, tabs.length])
   return (
-    <nav className="tabs" aria-label={label}>
+    <nav className="tabs" aria-label={label} ref={nav}>
       {tabs.map(tab => (
         <Link key={tab.id} className="tab" href={hrefOf(tab.id)} aria-current={tab.id === current ? 'page' : undefined}>
           <TabName {...tab} />

@@ -1,8 +1,10 @@
 /** What takes the place of the editor when a room is over for this page. */
 import type { ReactNode } from 'react'
+import { api, type RoomInfo } from '../../api'
 import type { Ending } from '../../collab'
 import { Button, ButtonLink } from '../../ui/Button'
-import { Lock, Restore, Warning } from '../../ui/icons'
+import { Lock, Plug, Restore, Warning } from '../../ui/icons'
+import { useResource } from '../../ui/resources'
 import { EmptyState } from '../../ui/states'
 import { AskForAccess } from './AskForAccess'
 
@@ -13,12 +15,17 @@ interface Told {
   tone?: 'bad'
 }
 
-const TOLD: Record<Ending, Told> = {
+const TOLD: Record<Ending | 'kicked', Told> = {
   'access-lost': {
     title: 'Your access to this room was taken away',
     text: 'It is closed here from now on. If that is a mistake, ask whoever shares the room.',
     icon: <Lock size={22} />,
     tone: 'bad'
+  },
+  kicked: {
+    title: 'You were disconnected',
+    text: 'Somebody who shares this room closed your connection. You still have access, and can come back.',
+    icon: <Plug size={22} />
   },
   'no-access': {
     title: 'You have no access to this room',
@@ -48,9 +55,20 @@ interface EndedProps {
   onReopen: () => void
 }
 
-export function Ended({ roomId, ending, isSaved, onReopen }: EndedProps) {
-  const { title, text, icon, tone } = TOLD[ending]
-  const hasNoAccess = ending === 'no-access' || ending === 'access-lost'
+export function Ended(props: EndedProps) {
+  return props.ending === 'access-lost' ? <Refused {...props} /> : <Panel {...props} told={props.ending} />
+}
+
+/** Both have the same close code: access that was taken away, and a connection that was closed and no more. */
+function Refused(props: EndedProps) {
+  const room = useResource(`room ${props.roomId}`, signal => api.get<RoomInfo>(`rooms/${props.roomId}/`, { signal }))
+  if (room.data === null && room.error === null) return null
+  return <Panel {...props} told={room.data ? 'kicked' : 'access-lost'} />
+}
+
+function Panel({ roomId, told, isSaved, onReopen }: Omit<EndedProps, 'ending'> & { told: Ending | 'kicked' }) {
+  const { title, text, icon, tone } = TOLD[told]
+  const hasNoAccess = told === 'no-access' || told === 'access-lost'
   return (
     <div role="alert" className="ended">
       <EmptyState

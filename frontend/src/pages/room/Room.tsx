@@ -86,8 +86,8 @@ export default function Room({ id }: { id: string }) {
           <>
             <PresenceBar awareness={live.awareness} />
             <Status state={live.state} protocol={live.protocol} onProtocol={live.switchTo} />
-            {room && <ShareButton room={room} isOpen={asksForRequests} />}
-            {room && <RoomMenu room={room} onGone={() => navigate('/')} />}
+            {room && <ShareButton room={room} showsRequests={asksForRequests} onChanged={set} />}
+            {room && <RoomMenu room={room} onChanged={set} onGone={() => navigate('/')} />}
           </>
         )
       }
