@@ -12,6 +12,10 @@ const SignIn = lazily(() => import('./pages/SignIn'))
 const Register = lazily(() => import('./pages/Register'))
 const Rooms = lazily(() => import('./pages/Rooms'))
 const Room = lazily(() => import('./pages/room/Room'))
+const Organization = lazily(() => import('./pages/Organization'))
+const Invitation = lazily(() => import('./pages/Invitation'))
+const ShareLink = lazily(() => import('./pages/ShareLink'))
+const Account = lazily(() => import('./pages/Account'))
 
 /** Begin to fetch the page of an address, before anything is drawn. */
 export function preloadPage(path: string): void {
@@ -28,6 +32,10 @@ export function App() {
           <Route path="/register" component={Register} />
           <Route path="/">{signedIn(Rooms)}</Route>
           <Route path="/rooms/:id">{({ id }) => signedIn(Room, { id })}</Route>
+          <Route path="/organizations/:id">{({ id }) => signedIn(Organization, { id })}</Route>
+          <Route path="/invitations/:token">{({ token }) => <Invitation token={token} />}</Route>
+          <Route path="/links/:token">{({ token }) => <ShareLink token={token} />}</Route>
+          <Route path="/account">{signedIn(Account)}</Route>
           <Route component={NotFound} />
         </Switch>
       </Guard>
