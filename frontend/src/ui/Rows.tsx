@@ -1,5 +1,5 @@
 /** Lists of people and things: something to see in front, a name, what there is to know, and what to do. */
-import type { ReactNode } from 'react'
+import { useEffect, useRef, type ReactNode } from 'react'
 import { Button } from './Button'
 import { ErrorState, Notice, Skeleton } from './states'
 import type { Pages } from './resources'
@@ -32,12 +32,16 @@ interface RowProps {
 }
 
 export function Row({ lead, name, detail, badge, children, error, busy, more }: RowProps) {
+  const notice = useRef<HTMLDivElement>(null)
+  useEffect(() => notice.current?.scrollIntoView({ block: 'nearest' }), [error])
   return (
     <li className="row" aria-busy={busy || undefined}>
       <span className="row-lead">{lead}</span>
       <div className="row-about">
         <p className="row-name">
-          <span className="truncate">{name}</span>
+          <span className="truncate" title={typeof name === 'string' ? name : undefined}>
+            {name}
+          </span>
           {badge}
         </p>
         {detail && <div className="row-detail">{detail}</div>}
@@ -45,7 +49,7 @@ export function Row({ lead, name, detail, badge, children, error, busy, more }: 
       {children && <div className="row-actions">{children}</div>}
       {more && <div className="row-more">{more}</div>}
       {error && (
-        <div className="row-more">
+        <div className="row-more" ref={notice}>
           <Notice tone="bad">{error}</Notice>
         </div>
       )}

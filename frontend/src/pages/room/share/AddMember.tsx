@@ -12,12 +12,13 @@ import { ROOM_ROLES } from './People'
 interface AddMemberProps {
   room: RoomInfo
   members: RoomMember[]
+  onTyped: () => void
   onAdded: (member: RoomMember) => void
 }
 
 type Grantee = { user: string } | { group: string }
 
-export function AddMember({ room, members, onAdded }: AddMemberProps) {
+export function AddMember({ room, members, onTyped, onAdded }: AddMemberProps) {
   const known = useKnown(room.organization)
   const [text, setText] = useState('')
   const [grantee, setGrantee] = useState<Grantee | null>(null)
@@ -50,6 +51,7 @@ export function AddMember({ room, members, onAdded }: AddMemberProps) {
         onFocus={known.load}
         onChange={(value, chosen) => {
           forget()
+          onTyped()
           setText(value)
           setGrantee(chosen && (known.isGroup(chosen.id) ? { group: chosen.id } : { user: chosen.id }))
         }}

@@ -40,7 +40,7 @@ export function People({ room, onChanged, onOwnChange }: PeopleProps) {
   }
   return (
     <div className="stack">
-      {mayShare && <AddMember room={room} members={members.items ?? []} onAdded={onAdded} />}
+      {mayShare && <AddMember room={room} members={members.items ?? []} onTyped={() => setTold('')} onAdded={onAdded} />}
       <p className="share-told" role="status">
         {told}
       </p>
