@@ -33,7 +33,7 @@ interface RowProps {
 
 export function Row({ lead, name, detail, badge, children, error, busy, more }: RowProps) {
   const notice = useRef<HTMLDivElement>(null)
-  useEffect(() => notice.current?.scrollIntoView({ block: 'nearest' }), [error])
+  useEffect(() => void notice.current?.scrollIntoView({ block: 'nearest' }), [error])
   return (
     <li className="row" aria-busy={busy || undefined}>
       <span className="row-lead">{lead}</span>
