@@ -21,6 +21,8 @@ const Account = lazily(() => import('./pages/Account'))
 export function preloadPage(path: string): void {
   if (path.startsWith('/rooms/')) Room.load()
   else if (path === '/') Rooms.load()
+  else if (path.startsWith('/organizations/')) Organization.load()
+  else if (path === '/account') Account.load()
 }
 
 export function App() {

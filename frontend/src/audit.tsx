@@ -1,6 +1,6 @@
 /** Entries of the audit trail as sentences. */
 import type { ReactNode } from 'react'
-import type { AuditEntry } from './api'
+import type { AuditEntry, Group } from './api'
 import { roleName } from './ui/RolePicker'
 
 interface Told {
@@ -10,6 +10,8 @@ interface Told {
   /** The person, group or link that it was done to. */
   subject: ReactNode
   role: string
+  /** The group that somebody was put into, or taken out of. */
+  group: ReactNode
   details: AuditEntry['details']
 }
 
@@ -74,11 +76,19 @@ const SENTENCES: Record<string, { name: string; tell: (told: Told) => ReactNode 
   },
   'group.member.added': {
     name: 'Added to a group',
-    tell: ({ entry, subject }) => <>added {entry.subject_id ? subject : 'somebody who is invited'} to a group</>
+    tell: ({ entry, subject, group }) => (
+      <>
+        added {entry.subject_id ? subject : 'somebody who is invited'} to {group}
+      </>
+    )
   },
   'group.member.removed': {
     name: 'Taken out of a group',
-    tell: ({ entry, subject }) => <>took {entry.subject_id ? subject : 'somebody who is invited'} out of a group</>
+    tell: ({ entry, subject, group }) => (
+      <>
+        took {entry.subject_id ? subject : 'somebody who is invited'} out of {group}
+      </>
+    )
   },
   'room.created': {
     name: 'Room made',
@@ -205,15 +215,23 @@ export function actorOf({ actor, action, details }: AuditEntry): string {
   return action === 'session.refused' || action === 'ticket.reused' ? 'Somebody' : details['operator'] ? 'An operator' : 'The server'
 }
 
-/** `isOfRoom`: the trail is that of one room, which need not be named. */
-export function Sentence({ entry, isOfRoom }: { entry: AuditEntry; isOfRoom: boolean }) {
+interface SentenceProps {
+  entry: AuditEntry
+  /** The trail is that of one room, which need not be named. */
+  isOfRoom: boolean
+  groups: Group[]
+}
+
+export function Sentence({ entry, isOfRoom, groups }: SentenceProps) {
   const { action, room, subject_id, subject_name, actor, details } = entry
+  const group = groups.find(({ id }) => id === details['group'])
   const isSelf = subject_id !== null && subject_id === actor?.id
   const told: Told = {
     entry,
     room: isOfRoom ? 'the room' : room ? quoted(room.name) : 'a room',
     subject: strong(isSelf ? 'themselves' : (subject_name ?? 'somebody')),
     role: role(details['role']),
+    group: group ? quoted(group.name) : 'a group',
     details
   }
   return (

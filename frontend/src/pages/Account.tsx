@@ -1,15 +1,18 @@
 /** One's own account: the name, the password, and its end. */
 import { useEffect, useState } from 'react'
-import { useLocation } from 'wouter'
+import { Link, useLocation } from 'wouter'
 import { api, session, type User } from '../api'
 import { useMe } from '../me'
 import { Avatar } from '../ui/Avatar'
 import { Button } from '../ui/Button'
 import { TextField } from '../ui/Field'
 import { PhraseDialog } from '../ui/PhraseDialog'
+import { roleName } from '../ui/RolePicker'
+import { LoadingRows, Row, Rows } from '../ui/Rows'
 import { Section } from '../ui/Section'
 import { useToast } from '../ui/Toast'
-import { Notice, Skeleton } from '../ui/states'
+import { Building } from '../ui/icons'
+import { ErrorState, Notice, Skeleton } from '../ui/states'
 import { restOf, useAttempt } from '../ui/useAttempt'
 import { Shell } from './Shell'
 import '../styles/people.css'
@@ -27,6 +30,7 @@ export default function Account() {
       </header>
       <div className="sections">
         <Name />
+        <Organizations />
         <Password />
         <Erasure />
       </div>
@@ -71,6 +75,35 @@ function Name() {
           </Button>
         </div>
       </form>
+    </Section>
+  )
+}
+
+function Organizations() {
+  const { organizations } = useMe()
+  const { data, error, reload } = organizations
+  return (
+    <Section title="Organizations" about="Those you are a member of. Nobody outside of one can tell what is in it.">
+      {data === null && error ? (
+        <ErrorState error={error} onRetry={reload} />
+      ) : data === null ? (
+        <LoadingRows count={2} />
+      ) : (
+        <Rows label="Your organizations">
+          {data.map(({ id, name, role }) => (
+            <Row
+              key={id}
+              lead={
+                <span className="tile">
+                  <Building />
+                </span>
+              }
+              name={<Link href={`/organizations/${id}`}>{name}</Link>}
+              detail={`You are ${role === 'owner' || role === 'admin' ? 'an' : 'a'} ${roleName(role).toLowerCase()}`}
+            />
+          ))}
+        </Rows>
+      )}
     </Section>
   )
 }

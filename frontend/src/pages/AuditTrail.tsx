@@ -1,6 +1,6 @@
 /** What was done in an organization or a room: newest first, by action and time, and as a file. */
 import { useState } from 'react'
-import { api, type AuditEntry } from '../api'
+import { api, type AuditEntry, type Group } from '../api'
 import { ACTIONS, ROOM_ACTIONS, Sentence, actorOf } from '../audit'
 import { ago, fullTime } from '../time'
 import { Avatar } from '../ui/Avatar'
@@ -25,9 +25,11 @@ interface AuditTrailProps {
   /** Below the API, such as `rooms/<id>/audit`. */
   path: string
   isOfRoom?: boolean
+  /** Of the organization, to name them. */
+  groups?: Group[]
 }
 
-export function AuditTrail({ path, isOfRoom = false }: AuditTrailProps) {
+export function AuditTrail({ path, isOfRoom = false, groups = [] }: AuditTrailProps) {
   const [action, setAction] = useState('')
   const [since, setSince] = useState('')
   const query = new URLSearchParams({ ...(action && { action }), ...(since && { since }) })
@@ -38,7 +40,7 @@ export function AuditTrail({ path, isOfRoom = false }: AuditTrailProps) {
     <div className="stack">
       <div className="audit-tools">
         <Select aria-label="What was done" value={action} onChange={event => setAction(event.target.value)}>
-          <option value="">Everything</option>
+          <option value="">All</option>
           {(isOfRoom ? ROOM_ACTIONS : ACTIONS).map(each => (
             <option key={each.action} value={each.action}>
               {each.name}
@@ -81,7 +83,7 @@ export function AuditTrail({ path, isOfRoom = false }: AuditTrailProps) {
         {items => (
           <ol className="audit" aria-label="What was done, newest first" aria-busy={entries.isLoading}>
             {items.map(entry => (
-              <Entry key={entry.id} entry={entry} isOfRoom={isOfRoom} />
+              <Entry key={entry.id} entry={entry} isOfRoom={isOfRoom} groups={groups} />
             ))}
           </ol>
         )}
@@ -90,7 +92,7 @@ export function AuditTrail({ path, isOfRoom = false }: AuditTrailProps) {
   )
 }
 
-function Entry({ entry, isOfRoom }: { entry: AuditEntry; isOfRoom: boolean }) {
+function Entry({ entry, isOfRoom, groups }: { entry: AuditEntry; isOfRoom: boolean; groups: Group[] }) {
   const { number, created_at, address, user_agent, actor } = entry
   return (
     <li className="audit-entry" data-tone={toneOf(entry)}>
@@ -98,7 +100,7 @@ function Entry({ entry, isOfRoom }: { entry: AuditEntry; isOfRoom: boolean }) {
       <details>
         <summary>
           <span className="audit-text">
-            <Sentence entry={entry} isOfRoom={isOfRoom} />
+            <Sentence entry={entry} isOfRoom={isOfRoom} groups={groups} />
           </span>
           <time className="small muted" dateTime={created_at} title={fullTime(created_at)}>
             {ago(created_at)}

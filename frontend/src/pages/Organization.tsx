@@ -1,7 +1,7 @@
 /** An organization: its members, groups and invitations, what was done in it, and its settings. */
 import { useEffect } from 'react'
 import { useSearch } from 'wouter'
-import { api, type Organization as OrganizationInfo, type OrganizationMember } from '../api'
+import { api, type Group, type Organization as OrganizationInfo, type OrganizationMember } from '../api'
 import { useMe } from '../me'
 import { chooseOrganization } from '../organizations'
 import { ButtonLink } from '../ui/Button'
@@ -97,9 +97,15 @@ function Parts({ organization, onChanged, onOwnChange }: PartsProps) {
         {view === 'members' && <Members organization={organization} members={members} onOwnChange={onOwnChange} />}
         {view === 'groups' && <Groups organization={organization} members={members.items ?? []} />}
         {view === 'invitations' && <Invitations organization={organization} members={members} />}
-        {view === 'audit' && <AuditTrail path={`organizations/${id}/audit`} />}
+        {view === 'audit' && <Trail id={id} />}
         {view === 'settings' && <Settings organization={organization} onChanged={onChanged} />}
       </div>
     </>
   )
+}
+
+function Trail({ id }: { id: string }) {
+  const path = `organizations/${id}`
+  const groups = useResource(`${path}/groups`, signal => api.all<Group>(`${path}/groups/?page_size=200`, { signal }))
+  return <AuditTrail path={`${path}/audit`} groups={groups.data ?? []} />
 }

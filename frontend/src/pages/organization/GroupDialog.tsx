@@ -120,7 +120,7 @@ function AddToGroup({ path, inGroup, members }: AddToGroupProps) {
       }}
     >
       <Combobox
-        label="Add a member of the organization"
+        label="Add a member"
         placeholder="Name or e-mail"
         value={text}
         error={error ? (error.field('email') ?? error.message) : undefined}
