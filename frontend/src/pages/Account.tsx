@@ -87,7 +87,7 @@ function Organizations() {
       {data === null && error ? (
         <ErrorState error={error} onRetry={reload} />
       ) : data === null ? (
-        <LoadingRows count={2} />
+        <LoadingRows count={1} />
       ) : (
         <Rows label="Your organizations">
           {data.map(({ id, name, role }) => (

@@ -68,10 +68,10 @@ export function LoadingRows({ count = 4 }: { count?: number }) {
           </span>
           <div className="row-about">
             <p className="row-name">
-              <Skeleton width={`${34 - 5 * (place % 3)}%`} />
+              <Skeleton width={`${34 - 5 * (place % 3)}%`} height="12px" />
             </p>
             <div className="row-detail">
-              <Skeleton width={`${48 - 7 * (place % 3)}%`} />
+              <Skeleton width={`${48 - 7 * (place % 3)}%`} height="11px" />
             </div>
           </div>
         </li>
