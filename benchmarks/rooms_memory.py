@@ -51,27 +51,32 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Rooms that exist, and a token for all of them."""
+    """Rooms that exist, a token for all of them, and tokens of others who may write there."""
 
     rooms: Sequence[str]
     token: str
+    others: Sequence[str] = ()
 
 
-def make_site(count: int) -> Site:
+def make_site(count: int, *, others: int = 0) -> Site:
     """Write the rooms past the services: `DATABASE_URL` is that of the server."""
     django.setup()
     from rest_framework_simplejwt.tokens import AccessToken  # noqa: PLC0415  # reads the settings
 
     model = apps.get_model
-    user = model("accounts.User").objects.create_user("reader@example.com", None, name="Reader")
+    make_user = model("accounts.User").objects.create_user
+    user = make_user("reader@example.com", None, name="Reader")
+    strangers = [make_user(f"other-{number}@example.com", None, name="Other") for number in range(others)]
     organization = model("accounts.Organization").objects.create(name="Rooms")
     rooms = model("collab.Room").objects
     made = rooms.bulk_create([rooms.model(organization=organization, name=str(n)) for n in range(count)])
     heads, members = model("collab.RoomHead").objects, model("collab.RoomMember").objects
     heads.bulk_create([heads.model(room=room) for room in made])
-    members.bulk_create([members.model(room=room, user=user, role="owner") for room in made])
+    roles = [(user, "owner"), *((stranger, "editor") for stranger in strangers)]
+    members.bulk_create(members.model(room=room, user=who, role=role) for room in made for who, role in roles)
     connections.close_all()
-    return Site([str(room.pk) for room in made], str(AccessToken.for_user(user)))
+    tokens = [str(AccessToken.for_user(who)) for who in (user, *strangers)]
+    return Site([str(room.pk) for room in made], tokens[0], tokens[1:])
 
 
 @contextmanager

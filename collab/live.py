@@ -23,6 +23,7 @@ from collab.engine.errors import ResetError, UnavailableError
 from collab.engine.leases import LeaseKeeper
 from collab.engine.limits import Limits
 from collab.engine.logged import LoggedReplication
+from collab.engine.meter import UserMeters
 from collab.engine.peers import PeerReplication
 from collab.engine.ports import Grant
 from collab.engine.publisher import Publisher
@@ -52,6 +53,7 @@ class LiveEngine:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.clock = time.monotonic
+        self.meters = UserMeters(limits.work_percent, self.clock)
         self.access = DatabaseAccess()
         self.roster = Roster()
         self.denials = DeniedWrites(self.clock)

@@ -39,6 +39,7 @@ from collab.engine.hocuspocus import (
 )
 from collab.engine.hocuspocus_connection import HocuspocusConnection
 from collab.engine.leases import EXPIRED
+from collab.engine.meter import FAULT_S
 from collab.engine.room import LiveRoom
 from collab.live import LiveEngine
 
@@ -177,6 +178,7 @@ class Document:
             user_id=session.user.pk,
             can_write=session.grant.can_write,
             clock=self._engine.clock,
+            meter=session.meter,
         )
         self._room = await self._engine.stored.join(session.room_name, connection)
         self._connection = connection
@@ -201,11 +203,16 @@ class Document:
         connection, room = self._connection, self._room
         if connection is None or room is None or connection.is_closed:
             return
-        if is_for_room(frame, pos):
-            await room.receive(connection, frame, partial(decode_message_of, pos=pos))
-            return
-        connection.count_message()
-        match decode_message_of(frame, pos):
+        try:
+            if is_for_room(frame, pos):
+                await room.receive(connection, frame, partial(decode_message_of, pos=pos))
+                return
+            connection.count_message()
+            message = decode_message_of(frame, pos)
+        except CollabError:
+            connection.meter.charge(FAULT_S)
+            raise
+        match message:
             case Token(token) if token:
                 await self._renew(room, connection, token)
             case Leave():

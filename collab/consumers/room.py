@@ -81,6 +81,7 @@ class RoomConsumer(YjsConsumer):
             can_write=self._session.grant.can_write,
             wants_echo=self._wants_echo(),
             clock=engine.clock,
+            meter=self._session.meter,
         )
 
     def _joined(self, room: LiveRoom, connection: Connection) -> None:

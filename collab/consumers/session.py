@@ -5,6 +5,7 @@ Shared by the consumers of both protocols, so that access is decided, followed a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, MutableMapping
@@ -104,6 +105,7 @@ class RoomSession:
         self, engine: LiveEngine, user: User, credential: Credential | None, room_name: str, protocol: str
     ) -> None:
         self.user = user
+        self.meter = engine.meters.of(user.pk)
         self.room_name = room_name
         self._engine = engine
         self._protocol = protocol
@@ -127,7 +129,7 @@ class RoomSession:
         return None if credential is None else credential.expires_at - time.time()
 
     async def authorize(self) -> None:
-        """Decide on access, before the room is touched.
+        """Decide on access, before the room is touched. A user who has taken more than a share waits for it.
 
         Raises:
             ForbiddenError: there is none. An unknown room, another tenant's and one without a grant can't
@@ -137,6 +139,7 @@ class RoomSession:
         """
         if not is_for(self._subject.credential, self.room_name):
             raise ForbiddenError(GONE)
+        await asyncio.sleep(self.meter.pause_s())
         self._asked_at = self._engine.clock()
         self._grant = await self._engine.access.resolve(self._subject, self.room_name)
         if self._grant is None:

@@ -21,6 +21,7 @@ from collab.engine.connection import Connection
 from collab.engine.encoding import read_canonical_var_uint
 from collab.engine.errors import CollabError, MalformedError, ResetError, UnauthenticatedError
 from collab.engine.identity import Identity
+from collab.engine.meter import FAULT_S
 from collab.engine.protocol import (
     SYNC,
     SyncStep2,
@@ -174,6 +175,7 @@ class YjsConsumer(SocketConsumer):
                 await room.receive(connection, bytes_data)
         except CollabError as error:
             logger.info("Connection %s closed with %d: %s", connection.id, error.close_code, error)
+            connection.meter.charge(FAULT_S)
             is_denial = isinstance(error, UnauthenticatedError)
             room.close_connection(connection, error, is_denial=is_denial)
         except Exception:

@@ -85,6 +85,7 @@ class Connection:
         can_write: whether its updates are taken in. May change while it is open.
         wants_echo: send it every update, its own too, once that is saved and not before.
         clock: seconds, monotonic.
+        meter: around everything that is done for it; by default one of its own.
     """
 
     #: Whether each question of the client is answered with one of ours, instead of one when it joins.
@@ -99,6 +100,7 @@ class Connection:
         can_write: bool = True,
         wants_echo: bool = False,
         clock: Callable[[], float],
+        meter: Meter | None = None,
     ) -> None:
         self.id = uuid.uuid4().hex
         self.owner = Owner(self.id, None if user_id is None else str(user_id))
@@ -108,8 +110,7 @@ class Connection:
         #: Who it is to the others; none: what the client says of itself.
         self.identity: Identity | None = None
         self.is_closed = False
-        #: Around everything that is done for it.
-        self.meter = Meter(limits.work_percent, clock)
+        self.meter = meter or Meter(limits.work_percent, clock)
         #: Set while its access is in doubt: writes wait for it.
         self.confirmation: asyncio.Event | None = None
         self.catch_up: Callable[[Mapping[int, int]], Awaitable[list[Data]]] = _nothing

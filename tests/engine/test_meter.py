@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
 from collab.engine.errors import ResetError
 from collab.engine.gate import parse_update
 from collab.engine.limits import Limits
-from collab.engine.meter import BURST_S, MAX_PAUSE_S, Meter
+from collab.engine.meter import BURST_S, MAX_PAUSE_S, Meter, UserMeters
 from collab.engine.protocol import (
     create_sync_step_1_message,
     create_sync_step_2_message,
@@ -82,6 +83,32 @@ def test_meter_counts_work_that_fails(clock: FakeClock) -> None:
     with pytest.raises(ValueError, match="no"), meter:
         raise ValueError("no")
     assert meter.pause_s() == pytest.approx(1.0)
+
+
+def test_meter_counts_what_is_charged(clock: FakeClock) -> None:
+    meter = Meter(10, clock, Work())
+    meter.charge(BURST_S + 0.1)
+    assert meter.pause_s() == pytest.approx(1.0)
+
+
+def test_user_has_one_meter_for_all_connections_and_those_that_follow(clock: FakeClock) -> None:
+    meters = UserMeters(10, clock)
+    user, other = uuid4(), uuid4()
+    meters.of(user).charge(BURST_S + 0.1)
+    assert meters.of(user).pause_s() == pytest.approx(1.0)
+    assert meters.of(other).pause_s() == 0
+
+
+def test_users_beyond_those_that_are_remembered_begin_anew(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.engine.meter.MAX_USERS", 2)
+    meters = UserMeters(10, clock)
+    first, second, third = uuid4(), uuid4(), uuid4()
+    for user in (first, second, first, third):
+        meters.of(user).charge(BURST_S + 0.1)
+    assert meters.of(first).pause_s() > 0
+    assert meters.of(second).pause_s() == 0
 
 
 EXPENSIVE = [
