@@ -9,6 +9,7 @@ has() {
     case "$1" in
         postgresql) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null ;;
         nodejs) command -v node >/dev/null ;;
+        chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
@@ -16,7 +17,7 @@ has() {
 
 missing=
 for package in "$@"; do
-    has "$package" || missing="$missing $package"
+    has "$package" >/dev/null || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 

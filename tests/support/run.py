@@ -3,6 +3,7 @@
 1. All tests but those end to end on SQLite, with the in-process channel layer where a test does not start
    Redis itself; beside it, and shown behind it, those that talk to the database on a PostgreSQL of their own.
 2. End to end: real servers and clients.
+3. The page, in windows of a real browser.
 
 The last lines repeat how each run ended and name each group of tests that could not run.
 """
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 #: The tables of `tests/permissions` say nothing that these don't: a thousand rows are tried once.
 DATABASE_TESTS = ("tests/accounts", "tests/api", "tests/collab")
 E2E = "tests/e2e"
+BROWSER = "tests/browser"
 NO_TESTS_COLLECTED = 5
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 CLOSING_LINE = re.compile(r"(\d+ \w+,? ?)+ in [\d.]+s|no tests ran")
@@ -86,8 +88,8 @@ def run_on_sqlite(*options: str) -> Run:
     return Run("SQLite", list(options), sys.stdout.buffer, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
 
 
-def run_end_to_end() -> Run:
-    return Run("End to end", [E2E], sys.stdout.buffer, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
+def run_with_servers(title: str, path: str) -> Run:
+    return Run(title, [path], sys.stdout.buffer, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
 
 
 def run_on_postgres(out: BinaryIO) -> Run | MissingError:
@@ -103,12 +105,13 @@ def run_all() -> Iterator[Run | MissingError]:
     """What waits for no clock shares the machine; real servers, and clients that measure, have it alone."""
     with ThreadPoolExecutor(1) as beside, TemporaryFile() as shown_later:
         on_postgres = beside.submit(run_on_postgres, shown_later)
-        yield run_on_sqlite(f"--ignore={E2E}")
+        yield run_on_sqlite(f"--ignore={E2E}", f"--ignore={BROWSER}")
         outcome = on_postgres.result()
         shown_later.seek(0)
         shutil.copyfileobj(shown_later, sys.stdout.buffer)
         yield outcome
-    yield run_end_to_end()
+    yield run_with_servers("End to end", E2E)
+    yield run_with_servers("In the browser", BROWSER)
 
 
 def main() -> int:
