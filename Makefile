@@ -27,12 +27,13 @@ PRODUCTION = DEBUG=0 ALLOWED_HOSTS=gatehouse.example ALLOWED_ORIGINS=https://gat
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DELETE_ON_ERROR:
-.PHONY: help run frontend test test-editors torture fuzz bench check format lock clean
+.PHONY: help run frontend test screenshots test-editors torture fuzz bench check format lock clean
 
 help:
 	@echo "make run     set up, load the demo data, serve http://127.0.0.1:8000 (Ctrl-C ends it)"
 	@echo "make frontend   build the page, if its sources changed; make run does it too"
 	@echo "make test    set up, run every test; PYTEST_ARGS='-k name' passes options to pytest"
+	@echo "make screenshots   take the pictures of the page in docs/images/ anew"
 	@echo "make test-editors   the editors of docs/editors.md in Chromium: takes 300 MB of packages, and a minute"
 	@echo "make torture break everything at random while clients write; SECONDS=120 PROCESSES=3 CLIENTS=40 SEED=7"
 	@echo "make fuzz    random bytes for the codec, the gate, presence and live rooms; SECONDS=600 SEED=7"
@@ -52,10 +53,15 @@ run: $(VENV)/base.stamp
 
 frontend: $(PAGE)
 
-test: $(VENV)/dev.stamp services $(NODE_STAMP)
+test: $(VENV)/dev.stamp services browser $(NODE_STAMP)
+	@$(MAKE) --no-print-directory frontend || \
+		echo "The page could not be built (see above): it can't be tested. Then: make frontend" >&2
 	@$(BIN)/python -m tests.support.run $(PYTEST_ARGS)
 
-test-editors: $(VENV)/dev.stamp services $(NODE_STAMP) $(EDITORS_STAMP)
+screenshots: $(VENV)/dev.stamp services browser frontend
+	@$(BIN)/python -m tests.browser.screenshots
+
+test-editors: $(VENV)/dev.stamp services browser $(NODE_STAMP) $(EDITORS_STAMP)
 	@$(BIN)/python -m pytest tests/e2e/check_editors.py $(PYTEST_ARGS)
 
 torture: $(VENV)/dev.stamp services $(NODE_STAMP)
@@ -125,6 +131,10 @@ $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 .PHONY: services
 services:
 	@tests/support/install_missing.sh postgresql redis-server nodejs npm curl
+
+.PHONY: browser
+browser: services
+	@tests/support/install_missing.sh chromium
 
 # services comes first, because it may bring npm.
 $(NODE_STAMP): tests/package.json tests/package-lock.json tests/.npmrc | services
