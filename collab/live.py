@@ -60,7 +60,10 @@ class LiveEngine:
         self.leases = LeaseKeeper(self.access, limits.access_lease_s, self.clock, self._renewed)
         self.is_draining = False
         self._log = DatabaseLog()
-        self._relay = LayerRelay(get_channel_layer(), self._access_changed)
+        self._gone_processes: asyncio.Queue[str] = asyncio.Queue()
+        self._relay = LayerRelay(
+            get_channel_layer(), self._access_changed, on_process_gone=self._gone_processes.put_nowait
+        )
         stored, unstored = self._relay.in_namespace(STORED), self._relay.in_namespace(UNSTORED)
         self._publishers = Publisher(stored), Publisher(unstored)
         self._sandbox = Sandbox()
@@ -89,6 +92,8 @@ class LiveEngine:
         self._run(self._logged.write(), "log writer")
         self._run(self._relay.run(), "relay")
         self._run(self._relay.watch(), "relay watch")
+        self._run(self._relay.beat(), "relay beat")
+        self._run(self._forget_gone(), "presence of processes that died")
         self._run(self.roster.run(), "roster")
         self._run(self.denials.run(), "denied writes")
         for publisher in self._publishers:
@@ -106,6 +111,16 @@ class LiveEngine:
     async def _sweep(self) -> None:
         self.stored.sweep()
         self.unstored.sweep()
+
+    async def _forget_gone(self) -> None:
+        """Take away the presence of processes that died, for ever."""
+        while True:
+            process = await self._gone_processes.get()
+            logger.info(
+                "Process %s is not heard any more: who is present there is taken out of all rooms", process
+            )
+            for registry in (self.stored, self.unstored):
+                await registry.forget_process(process)
 
     @property
     def hears_others(self) -> bool:
@@ -139,6 +154,7 @@ class LiveEngine:
         await self._logged.finish()
         await self.unstored.close(error)
         await end_tasks(self._tasks)
+        await self._relay.leave()
         await self.roster.leave()
         await self.denials.finish()
         await asyncio.to_thread(self.roster.close)

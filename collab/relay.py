@@ -4,13 +4,14 @@ One channel a process, in the group of each room that is live there, so that an 
 layer once for each process and never once for each client. The layer may lose anything (a channel
 over its capacity drops): what is published is a hint, and everything is healed from the log or from
 state vectors. A layer that restarted has forgotten its groups, one that is stopped never answers: a
-process sends itself a probe every second, and where it does not hear it, it subscribes again. While
-the layer does not answer, nothing is published and nobody waits for it.
+process sends a beat to all every second, and where it does not hear its own, it subscribes again. Where
+it hears its own and those of another are missing, that one has died. While the layer does not answer,
+nothing is published and nobody waits for it.
 
     {"type": "collab.message", "sender": process, "kind": class of the message, …its fields}
     {"type": "collab.bundle", "messages": some of these, for one process}
     {"type": "collab.access", "object_ids": ids of the rows whose epoch moved}
-    {"type": "collab.probe", "number": that of the probe}
+    {"type": "collab.beat", "sender": process, "number": that of the beat, "channel": of the process}
 """
 
 from __future__ import annotations
@@ -44,18 +45,19 @@ from collab.engine.ports import (
     RelayMessage,
     StatelessMessage,
 )
+from collab.engine.processes import OtherProcesses
 from collab.engine.slices import Turn
 
 logger = logging.getLogger("collab.relay")
 
 #: The rooms that the log keeps, and those that it does not.
 STORED, UNSTORED = "stored", "unstored"
-#: Every process is in this group; access changes concern rooms that the sender can't know of.
-ACCESS_GROUP = "collab.access"
+#: Every process is in these groups; access changes concern rooms that the sender can't know of.
+ACCESS_GROUP, PROCESS_GROUP = "collab.access", "collab.processes"
 #: Subscriptions are renewed so often even where nothing seems to be wrong: groups expire.
 RENEW_S = 30.0
-#: How often a process looks whether it still hears itself, and tries a layer again that failed.
-PROBE_S = 1.0
+#: How often a process says that it is there, looks whether that arrives, and tries a layer again that failed.
+BEAT_S = 1.0
 #: How long one call of the layer may take; what waits for it is somebody's request.
 PATIENCE_S = 1.0
 _KINDS: dict[str, type[RelayMessage]] = {
@@ -82,17 +84,31 @@ def group_name(room_name: str) -> str:
 
 
 class LayerRelay:
-    """See `engine.ports.Relay`. Rooms of one namespace do not hear those of another."""
+    """See `engine.ports.Relay`. Rooms of one namespace do not hear those of another.
 
-    def __init__(self, layer: BaseChannelLayer, on_access_change: Callable[[UUID], None]) -> None:
+    Args:
+        on_access_change: is told the id of each row whose epoch moved.
+        on_process_gone: is told of a process that died, as `PresenceChanged` names it.
+    """
+
+    def __init__(
+        self,
+        layer: BaseChannelLayer,
+        on_access_change: Callable[[UUID], None],
+        on_process_gone: Callable[[str], None],
+    ) -> None:
         self._layer = layer
         self._on_access_change = on_access_change
+        self._on_process_gone = on_process_gone
         self._process = uuid4().hex
+        self._others = OtherProcesses()
+        self._channels: dict[str, str] = {}
+        self._left_behind: list[str] = []
         self._channel: str | None = None
         self._receivers: dict[str, Receiver] = {}
         self._is_answering = True
         self._was_reported = False
-        self._probe = self._heard = 0
+        self._beat = self._heard = 0
         self._renew_at = 0.0
 
     @property
@@ -150,30 +166,42 @@ class LayerRelay:
                     await self._dispatch_all(await self._layer.receive(self._channel))
             except Exception as error:  # noqa: BLE001 - each layer has errors of its own
                 self._failed(error)
-            await asyncio.sleep(PROBE_S)
+            await asyncio.sleep(BEAT_S)
+
+    async def beat(self) -> None:
+        """Tell all processes, this one too, that it is there, for ever.
+
+        Not a part of `watch`, which takes longer than others wait where it renews many groups.
+        """
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if self.reaches_others and self._channel is not None:
+                self._beat += 1
+                beat = {"sender": self._process, "number": self._beat, "channel": self._channel}
+                await self._try(self._layer.group_send, PROCESS_GROUP, {"type": "collab.beat", **beat})
+            while self._left_behind and self._is_answering:
+                await self._try(self._layer.group_discard, PROCESS_GROUP, self._left_behind.pop())
 
     async def watch(self) -> None:
         """Subscribe again where messages do not arrive, for ever."""
         while True:
-            await asyncio.sleep(PROBE_S)
-            is_lost = self.reaches_others and self._heard < self._probe - 1  # the newest may be on its way
+            await asyncio.sleep(BEAT_S)
+            is_lost = self.reaches_others and self._heard < self._beat - 1  # the newest may be on its way
             if is_lost and self._is_answering:
                 self._failed(TimeoutError("a message of this process to itself did not arrive"))
             if is_lost or not self._is_answering or time.monotonic() >= self._renew_at:
                 await self._renew()
-            if self.reaches_others:
-                self._probe += 1
-                probe = {"type": "collab.probe", "number": self._probe}
-                await self._try(self._layer.group_send, self._own_group, probe)
 
-    @property
-    def _own_group(self) -> str:
-        return f"collab.process.{self._process}"
+    async def leave(self) -> None:
+        """Be sent nothing more, at the end of the process, when all rooms are left and the tasks are over."""
+        if self._channel is not None:
+            for group in (PROCESS_GROUP, ACCESS_GROUP):
+                await self._try(self._layer.group_discard, group, self._channel)
 
     async def _renew(self) -> None:
         """Subscribe to everything; that it succeeds is how a layer that failed is known to be back."""
         self._is_answering = True
-        for group in [self._own_group, ACCESS_GROUP, *self._receivers]:
+        for group in [PROCESS_GROUP, ACCESS_GROUP, *self._receivers]:
             await self._try(self._add_to_layer, group)
         self._renew_at = time.monotonic() + RENEW_S
 
@@ -201,11 +229,18 @@ class LayerRelay:
                 _words_of(error),
             )
 
-    def _heard_probe(self, number: int) -> None:
+    def _heard_beat(self, sender: str, number: int, channel: str) -> None:
+        if sender != self._process:
+            self._channels[sender] = channel
+            return
         self._heard = max(self._heard, number)
-        if self._was_reported and self._heard == self._probe:
+        if self._was_reported and self._heard == self._beat:
             self._was_reported = False
             logger.warning("The channel layer (Redis) passes messages on again")
+        for process in self._others.heard_own():
+            if process in self._channels:
+                self._left_behind.append(self._channels.pop(process))
+            self._on_process_gone(process)
 
     async def _dispatch_all(self, message: dict[str, Any]) -> None:
         """Handle a message, or those that another process had to say at once, in order."""
@@ -218,13 +253,16 @@ class LayerRelay:
             await turn.rest()
 
     def _dispatch(self, message: dict[str, Any]) -> None:
+        sender = message.get("sender")
+        if sender and sender != self._process:
+            self._others.heard(sender)
         try:
             if message["type"] == "collab.access":
                 for object_id in message["object_ids"]:
                     self._on_access_change(UUID(object_id))
-            elif message["type"] == "collab.probe":
-                self._heard_probe(message["number"])
-            elif message.get("sender") != self._process and message["group"] in self._receivers:
+            elif message["type"] == "collab.beat":
+                self._heard_beat(message["sender"], message["number"], message["channel"])
+            elif sender != self._process and message["group"] in self._receivers:
                 self._receivers[message["group"]](_decode(message))
         except Exception:
             logger.exception("A message of the channel layer could not be handled")
@@ -264,6 +302,8 @@ def _encode(message: RelayMessage, group: str, sender: str) -> dict[str, Any]:
 def _decode(message: dict[str, Any]) -> RelayMessage:
     kind = _KINDS[message["kind"]]
     fields = {name: message[name] for name in kind.__dataclass_fields__}
+    if kind is PresenceChanged:
+        fields["process"] = message["sender"]
     if kind is CommittedRows:
         fields["rows"] = tuple((seq, bytes(data)) for seq, data in fields["rows"])
     return kind(**fields)

@@ -6,13 +6,14 @@ A state replaces another of the same client id when its clock is higher; JSON `n
 id belongs to the connection that first used it, and only another connection of the same user may take it
 over (a reconnect): with a newer state, or with the same one as the first thing it says, which is what
 clients do. Who is not known can't take over. What others say about a client id is passed over unread:
-honest clients repeat what they hear. Source: y-protocols `awareness.js`.
+honest clients repeat what they hear. What came from a process that died is removed, too, without a newer
+clock: if it was only slow, the client's next word is news everywhere. Source: y-protocols `awareness.js`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collab.engine.encoding import (
     read_canonical_var_uint,
@@ -24,7 +25,7 @@ from collab.engine.errors import LimitError, MalformedError
 from collab.engine.states import NULL
 from collab.engine.structs import MAX_CLIENT_BITS, finish
 
-#: The highest clock that JavaScript can read; a removal has the clock of the state it removes plus one.
+#: The highest clock that JavaScript can read; a removal may have the clock of the state it removes plus one.
 MAX_CLOCK = (1 << MAX_CLIENT_BITS) - 1
 #: States in one message at most; honest clients repeat what they hear, but not of so many.
 MAX_STATES = 10_000
@@ -53,10 +54,11 @@ class AwarenessEntry:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The connection a client id belongs to."""
+    """The connection a client id belongs to; `process` is that of who said so, none where it is this one."""
 
     connection_id: str
     user_id: str | None = None
+    process: str | None = field(default=None, compare=False)
 
     def may_follow(self, other: Owner) -> bool:
         """Whether a client id that was the other's, who has left it, may be this one's."""
@@ -73,6 +75,9 @@ class _Held:
     owner: Owner
     seen_at: float
     encoded: bytes  # a removal is not
+
+    def is_there_by(self, process: str) -> bool:
+        return self.owner.process == process and not self.entry.is_removal
 
 
 class Awareness:
@@ -178,10 +183,19 @@ class Awareness:
                 self._disown(held)
         return self._remove(held for held in old if not held.entry.is_removal)
 
-    def _remove(self, gone: Iterable[_Held]) -> list[AwarenessEntry]:
+    def clients_at(self, process: str) -> list[int]:
+        """The client ids that are present because another process said so."""
+        return [client for client, held in self._held.items() if held.is_there_by(process)]
+
+    def remove_clients_at(self, process: str, clients: Iterable[int]) -> list[AwarenessEntry]:
+        """Take away the states of some of `clients_at`, without those that are no longer from there."""
+        gone = (held for client in clients if (held := self._held.get(client)) is not None)
+        return self._remove((held for held in gone if held.is_there_by(process)), clock_step=0)
+
+    def _remove(self, gone: Iterable[_Held], clock_step: int = 1) -> list[AwarenessEntry]:
         removals = []
         for held in list(gone):
-            removal = AwarenessEntry(held.entry.client, held.entry.clock + 1, NULL)
+            removal = AwarenessEntry(held.entry.client, held.entry.clock + clock_step, NULL)
             self._hold(removal, held.owner)
             removals.append(removal)
         return removals

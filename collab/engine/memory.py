@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from collab.engine.ports import LogPart, NewRow, Receiver, RelayMessage
+from collab.engine.ports import LogPart, NewRow, PresenceChanged, Receiver, RelayMessage
 
 
 class MemoryLog:
@@ -60,7 +61,7 @@ class MemoryHub:
         self.relays: list[MemoryRelay] = []
 
     def relay(self) -> MemoryRelay:
-        relay = MemoryRelay(self)
+        relay = MemoryRelay(self, f"process {len(self.relays)}")
         self.relays.append(relay)
         return relay
 
@@ -68,8 +69,9 @@ class MemoryHub:
 class MemoryRelay:
     """A relay to the other relays of its hub; delivers at once, or not at all."""
 
-    def __init__(self, hub: MemoryHub) -> None:
+    def __init__(self, hub: MemoryHub, process: str) -> None:
         self._hub = hub
+        self._process = process
         self.receivers: dict[str, Receiver] = {}
 
     @property
@@ -84,6 +86,8 @@ class MemoryRelay:
 
     async def publish(self, *messages: RelayMessage) -> None:
         for message in messages:
+            if isinstance(message, PresenceChanged):
+                message = replace(message, process=self._process)  # noqa: PLW2901
             for relay in self._hub.relays:
                 if relay is not self and message.room in relay.receivers:
                     relay.receivers[message.room](message)

@@ -77,12 +77,16 @@ class PeerQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PresenceChanged:
-    """States of one connection's client ids, in the form of an awareness update."""
+    """States of one connection's client ids, in the form of an awareness update.
+
+    `process`: who says so; the relay fills it in.
+    """
 
     room: str
     connection_id: str
     user_id: str | None
     awareness: bytes
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,10 @@ class Relay(Protocol):
         """Whether there can be another process at all."""
 
     async def subscribe(self, room: str, receiver: Receiver) -> None:
-        """Hand every message about the room that another process publishes to `receiver`."""
+        """Hand every message about the room that another process publishes to `receiver`.
+
+        A `PresenceChanged` names that process, in the same way each time.
+        """
 
     async def unsubscribe(self, room: str) -> None: ...
 

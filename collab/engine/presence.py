@@ -138,7 +138,7 @@ class RoomPresence:
     def received(self, message: PresenceChanged | PresenceQuestion) -> None:
         """Another process tells of its clients, or asks for ours."""
         if isinstance(message, PresenceChanged):
-            owner = Owner(message.connection_id, message.user_id)
+            owner = Owner(message.connection_id, message.user_id, message.process)
             entries = decode_awareness(message.awareness)
             max_bytes = self._limits.max_awareness_bytes + MAX_IDENTITY_BYTES
             missed = self.awareness.missed_by(entries, owner)
@@ -149,8 +149,15 @@ class RoomPresence:
             for owner, entries in self.awareness.entries_of(self._connections).items():
                 self._tell_others(entries, owner)
 
+    def forget_process(self, process: str) -> Generator[None, None, None]:
+        """Take away, in slices, what a process that died can no longer take away itself."""
+        clients = self.awareness.clients_at(process)
+        for first in range(0, len(clients), STEPS):
+            self._queue(self.awareness.remove_clients_at(process, clients[first : first + STEPS]), None)
+            yield
+
     def expire(self) -> None:
-        """Take away states that a process that died can no longer take away itself."""
+        """Take away states that nobody renews."""
         self._queue(self.awareness.expire(self._connections), None)
 
     def flush(self) -> None:

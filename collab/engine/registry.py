@@ -12,6 +12,7 @@ from collab.engine.limits import Limits
 from collab.engine.ports import PresenceQuestion, Publish, Relay, RelayMessage
 from collab.engine.protocol import KEEP_ALIVE_MESSAGE
 from collab.engine.room import LiveRoom, Replication
+from collab.engine.slices import Turn, finish_in_slices
 
 logger = logging.getLogger("collab.registry")
 
@@ -163,6 +164,16 @@ class Registry:
         rooms = list(self)
         if rooms:
             await self._replication.heal(rooms)
+
+    async def forget_process(self, process: str) -> None:
+        """Take the presence of a process that died out of all rooms, letting the event loop go on meanwhile.
+
+        Cancelled, it leaves the rest to `sweep`.
+        """
+        turn = Turn()
+        for room in self:
+            await finish_in_slices(room.presence.forget_process(process))
+            await turn.rest()
 
     def sweep(self) -> None:
         """Look after every connection: keep quiet ones alive, send stuck ones away, forget ghosts."""

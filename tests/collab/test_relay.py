@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,9 +29,18 @@ from collab.engine.ports import (
     RelayMessage,
     StatelessMessage,
 )
+from collab.engine.processes import GONE_BEATS
 from collab.live import LiveEngine, end_tasks
 from collab.models import Room
-from collab.relay import STORED, LayerRelay, group_name, publish_access_change, send_stateless
+from collab.relay import (
+    ACCESS_GROUP,
+    PROCESS_GROUP,
+    STORED,
+    LayerRelay,
+    group_name,
+    publish_access_change,
+    send_stateless,
+)
 from tests.support.redis import RedisServer
 
 ROOM = "a room, with ünïcödé"
@@ -45,6 +55,10 @@ MESSAGES = [
     BroadcastFrame(ROOM, b"\x03"),
     StatelessMessage(ROOM, "né"),
 ]
+
+
+def ignore(news: object) -> None:
+    """Somebody else's business."""
 
 
 class Heard:
@@ -86,7 +100,7 @@ async def relays(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Relay, R
         layers = [RedisLayer([redis.url]) for _ in range(2)]
     else:
         layers = [InMemoryChannelLayer()] * 2
-    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers]
+    relays = [LayerRelay(layer, ignore, ignore) for layer in layers]
     tasks = [asyncio.create_task(relay.run()) for relay in relays]
     one, two = (relay.in_namespace("tests") for relay in relays)
     await hears(one, two)
@@ -107,7 +121,24 @@ async def test_message_reaches_the_other_process_as_it_was(
     heard = Heard()
     await two.subscribe(ROOM, heard)
     await one.publish(message)
-    assert await heard.next() == message
+    received = await heard.next()
+    if isinstance(received, PresenceChanged):
+        received = replace(received, process="")
+    assert received == message
+
+
+async def test_presence_names_the_process_that_it_comes_from(relays: tuple[Relay, Relay]) -> None:
+    processes = []
+    for sender, receiver in (relays, relays[::-1]):
+        heard = Heard()
+        await receiver.subscribe(ROOM, heard)
+        for _ in range(2):
+            await sender.publish(PresenceChanged(ROOM, "connection", None, b"\x00"))
+        messages = [await heard.next() for _ in range(2)]
+        [process] = {message.process for message in messages if isinstance(message, PresenceChanged)}
+        processes.append(process)
+    assert processes[0] != processes[1]
+    assert all(processes)
 
 
 async def test_message_does_not_come_back_to_its_sender(relays: tuple[Relay, Relay]) -> None:
@@ -149,7 +180,7 @@ async def test_messages_of_many_rooms_sent_together_reach_those_who_have_them_in
 async def test_messages_sent_together_cross_redis_as_one(redis: RedisServer) -> None:
     layers = [RedisLayer([redis.url]) for _ in range(2)]
     received: list[str] = []
-    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers]
+    relays = [LayerRelay(layer, ignore, ignore) for layer in layers]
     receive = layers[1].receive
 
     async def counting(channel: str) -> Any:
@@ -201,7 +232,7 @@ async def test_room_that_was_unsubscribed_is_not_heard(relays: tuple[Relay, Rela
 
 async def test_rooms_of_the_same_name_in_two_namespaces_do_not_meet() -> None:
     layer = InMemoryChannelLayer()
-    one, two = LayerRelay(layer, lambda object_id: None), LayerRelay(layer, lambda object_id: None)
+    one, two = LayerRelay(layer, ignore, ignore), LayerRelay(layer, ignore, ignore)
     tasks = [asyncio.create_task(relay.run()) for relay in (one, two)]
     stored, unstored = Heard(), Heard()
     await two.in_namespace("stored").subscribe(ROOM, stored)
@@ -217,7 +248,7 @@ async def test_message_that_makes_no_sense_is_logged_and_the_next_one_heard(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     layer = InMemoryChannelLayer()
-    relay, other = LayerRelay(layer, lambda object_id: None), LayerRelay(layer, lambda object_id: None)
+    relay, other = LayerRelay(layer, ignore, ignore), LayerRelay(layer, ignore, ignore)
     tasks = [asyncio.create_task(each.run()) for each in (relay, other)]
     await hears(other.in_namespace("tests"), relay.in_namespace("tests"))
     await layer.group_send("collab.access", {"type": "collab.access", "object_ids": ["no id"]})
@@ -234,7 +265,7 @@ async def test_layer_that_fails_is_done_without(caplog: pytest.LogCaptureFixture
         async def group_send(self, group: str, message: dict) -> None:
             raise ConnectionError("Redis is away")
 
-    relay = LayerRelay(BrokenLayer(), lambda object_id: None).in_namespace("tests")
+    relay = LayerRelay(BrokenLayer(), ignore, ignore).in_namespace("tests")
     await relay.publish(PresenceQuestion(ROOM))
     assert "Redis is away" in caplog.text
 
@@ -256,7 +287,7 @@ async def test_layer_that_never_answers_is_waited_for_once_and_told_of_once(
 ) -> None:
     monkeypatch.setattr(relay_module, "PATIENCE_S", 0.01)
     layer = StoppedLayer()
-    relay = LayerRelay(layer, lambda object_id: None)
+    relay = LayerRelay(layer, ignore, ignore)
     for _ in range(20):
         await relay.in_namespace("tests").publish(PresenceQuestion(ROOM))
     assert layer.calls == 1
@@ -287,7 +318,7 @@ async def test_stateless_from_synchronous_code_reaches_every_process_that_has_th
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layers = [RedisLayer([redis.url]) for _ in range(3)]
-    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers[:2]]
+    relays = [LayerRelay(layer, ignore, ignore) for layer in layers[:2]]
     tasks = [asyncio.create_task(relay.run()) for relay in relays]
     monkeypatch.setattr(relay_module, "get_channel_layer", lambda: layers[2])
     room_id, heard = uuid4(), [Heard(), Heard()]
@@ -307,10 +338,12 @@ async def test_stateless_from_synchronous_code_reaches_every_process_that_has_th
 async def test_layer_that_forgot_its_groups_is_subscribed_to_again(
     redis: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "PROBE_S", 0.1)
+    monkeypatch.setattr(relay_module, "BEAT_S", 0.1)
     layers = [RedisLayer([redis.url]) for _ in range(2)]
-    relays = [LayerRelay(layer, lambda object_id: None) for layer in layers]
-    tasks = [asyncio.create_task(task) for relay in relays for task in (relay.run(), relay.watch())]
+    relays = [LayerRelay(layer, ignore, ignore) for layer in layers]
+    tasks = [
+        asyncio.create_task(task) for relay in relays for task in (relay.run(), relay.watch(), relay.beat())
+    ]
     one, two = (relay.in_namespace("tests") for relay in relays)
     heard = Heard()
     await two.subscribe(ROOM, heard)
@@ -328,6 +361,158 @@ async def test_layer_that_forgot_its_groups_is_subscribed_to_again(
     await end_tasks(tasks)
     for layer in layers:
         await layer.close_pools()
+
+
+class Line:
+    """The layer of one process, shared with others, which the test may cut: nothing that it sends arrives."""
+
+    def __init__(self, layer: InMemoryChannelLayer) -> None:
+        self.is_cut = False
+        self.sent = 0
+        self._layer = layer
+        self.new_channel, self.receive = layer.new_channel, layer.receive
+        self.group_add, self.group_discard = layer.group_add, layer.group_discard
+
+    async def group_send(self, group: str, message: dict) -> None:
+        self.sent += 1
+        if not self.is_cut:
+            await self._layer.group_send(group, message)
+
+
+class Process:
+    """A relay with its tasks, and which other processes it took for dead."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.gone: list[str] = []
+        self.relay = LayerRelay(layer, ignore, self.gone.append)
+        running = (self.relay.run(), self.relay.watch(), self.relay.beat())
+        self._tasks = [asyncio.create_task(task) for task in running]
+
+    async def end(self) -> None:
+        """Stop at once, as when it is killed."""
+        await end_tasks(self._tasks)
+
+
+async def until(is_true: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not is_true():  # noqa: ASYNC110  # timers make it so
+            await asyncio.sleep(0.01)
+
+
+async def all_hear(*processes: Process) -> None:
+    await until(lambda: all(process.relay.is_hearing for process in processes))
+
+
+async def all_beat(*processes: Process) -> None:
+    """Wait for many more beats than it takes to know who is gone."""
+    enough = {process: process.layer.sent + 4 * GONE_BEATS for process in processes}
+    await until(lambda: all(process.layer.sent >= count for process, count in enough.items()))
+
+
+async def name_of(process: Process, listener: Process) -> str:
+    """What the other calls it."""
+    one, two = process.relay.in_namespace("tests"), listener.relay.in_namespace("tests")
+    await hears(one, two)
+    heard = Heard()
+    await two.subscribe(ROOM, heard)
+    await one.publish(PresenceChanged(ROOM, "connection", None, b"\x00"))
+    message = await heard.next()
+    assert isinstance(message, PresenceChanged)
+    return message.process
+
+
+@pytest.fixture
+async def three_processes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Process]]:
+    """Processes that hear each other, and beat fifty times a second."""
+    monkeypatch.setattr(relay_module, "BEAT_S", 0.02)
+    layer = InMemoryChannelLayer()
+    processes = [Process(Line(layer)) for _ in range(3)]
+    await all_hear(*processes)
+    yield processes
+    for process in processes:
+        await process.end()
+
+
+async def test_process_that_is_silent_is_gone_for_each_of_the_others_once(
+    three_processes: list[Process],
+) -> None:
+    dead, *left = three_processes
+    name = await name_of(dead, left[0])
+    await dead.end()
+    await until(lambda: all(process.gone for process in left))
+    await all_beat(*left)
+    assert [process.gone for process in left] == [[name], [name]]
+
+
+async def test_nobody_is_gone_while_the_layer_passes_nothing_on_nor_when_it_does_again(
+    three_processes: list[Process], caplog: pytest.LogCaptureFixture
+) -> None:
+    for process in three_processes:
+        process.layer.is_cut = True
+    await all_beat(*three_processes)
+    assert not any(process.relay.is_hearing for process in three_processes)
+    for process in three_processes:
+        process.layer.is_cut = False
+    await all_hear(*three_processes)
+    await all_beat(*three_processes)
+    assert [process.gone for process in three_processes] == [[], [], []]
+
+
+async def test_process_that_was_taken_for_dead_is_heard_again_and_hears_the_others(
+    three_processes: list[Process], caplog: pytest.LogCaptureFixture
+) -> None:
+    cut, *others = three_processes
+    name = await name_of(cut, others[0])
+    for times in (1, 2):
+        cut.layer.is_cut = True
+        await until(lambda: all(len(process.gone) == times for process in others))  # noqa: B023
+        cut.layer.is_cut = False
+        assert await name_of(cut, others[0]) == name
+        await all_hear(*three_processes)
+        await all_beat(*three_processes)
+        await hears(others[0].relay.in_namespace("tests"), cut.relay.in_namespace("tests"))
+    assert [process.gone for process in three_processes] == [[], [name] * 2, [name] * 2]
+
+
+async def test_process_that_died_is_sent_no_beats(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "BEAT_S", 0.02)
+    layers = [RedisLayer([redis.url]) for _ in range(2)]
+    dead, left = processes = [Process(layer) for layer in layers]
+    await all_hear(*processes)
+    name = await name_of(dead, left)
+
+    async def subscribed() -> set[str]:
+        return set((await layers[1].channels_in({PROCESS_GROUP}))[PROCESS_GROUP])
+
+    before = await subscribed()
+    await dead.end()
+    await until(lambda: name in left.gone)
+    async with asyncio.timeout(20):
+        while before <= await subscribed():  # noqa: ASYNC110  # a timer takes it out
+            await asyncio.sleep(0.01)
+    await left.end()
+    for layer in layers:
+        await layer.close_pools()
+
+
+async def test_process_that_leaves_is_in_no_group(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "BEAT_S", 0.02)
+    layer = RedisLayer([redis.url])
+    process = Process(layer)
+    await all_hear(process)
+    groups = {PROCESS_GROUP, ACCESS_GROUP}
+    before = await layer.channels_in(groups)
+    await process.end()
+    await process.relay.leave()
+    after = await layer.channels_in(groups)
+    for group in groups:
+        assert len(before[group]) - len(after[group]) == 1
+    await layer.close_pools()
 
 
 @pytest.mark.django_db(transaction=True)

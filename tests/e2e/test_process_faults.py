@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -12,8 +15,10 @@ from tests.support.redis import RedisServer
 from tests.support.site import Site
 from tests.torture.store import compare
 
-#: A client forgets who has not renewed for 30 s, a process after 45 s.
-PRESENCE_S = 35.0
+#: The promise for clients of a process that died; a client by itself forgets others after 30 s.
+PRESENCE_S = 10.0
+#: For those of one that ends in good order.
+AT_ONCE_S = 3.0
 
 
 @pytest.fixture
@@ -50,6 +55,77 @@ async def test_process_that_is_killed_leaves_the_others_going_and_its_clients_co
     assert (await staying.state())["connections"] == 1
     await staying.wait_awareness(gone.client, None, timeout_s=PRESENCE_S)
     await staying.wait_awareness(roaming.client, {"name": "Bob"})
+
+
+@pytest.fixture
+def three_processes(new_site: Callable[..., Site], database_url: str, redis: RedisServer) -> Site:
+    return new_site(processes=3, DATABASE_URL=database_url, REDIS_URL=redis.url)
+
+
+@pytest.mark.parametrize(("end", "limit_s"), [("kill", PRESENCE_S), ("terminate", AT_ONCE_S)])
+async def test_presence_in_a_process_that_ends_goes_from_the_others_in_time(
+    three_processes: Site, end: str, limit_s: float
+) -> None:
+    site = three_processes
+    alice, bob = site.people("alice", "bob")
+    room = alice.create_room()
+    alice.share(room, bob, "editor")
+    staying = [await site.join(alice, room, process=number) for number in range(2)]
+    gone, roaming = await site.join(bob, room, process=2), await site.roam(bob, room, process=2)
+    everyone = [*staying, gone, roaming]
+    for client in everyone:
+        await client.set_awareness({"is": "here"})
+    for client in everyone:
+        for other in everyone:
+            await client.wait_awareness(other.client, {"is": "here"})
+
+    ending = asyncio.create_task(asyncio.to_thread(getattr(site.server(2), end)))
+    await asyncio.gather(*(client.wait_awareness(gone.client, None, limit_s) for client in staying))
+    await ending
+    await gone.destroy()
+    await roaming.wait_synced()
+    late = await site.join(alice, room, process=1)
+    for client in [*staying, late]:
+        for other in [*staying, roaming]:
+            await client.wait_awareness(other.client, {"is": "here"})
+        assert str(gone.client) not in await client.awareness()
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process is there and does nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_presence_in_a_process_that_only_stood_still_comes_back(three_processes: Site) -> None:
+    site = three_processes
+    alice, bob = site.people("alice", "bob")
+    room = alice.create_room()
+    alice.share(room, bob, "editor")
+    clients = [await site.join(alice, room, process=number) for number in range(2)]
+    slow = await site.join(bob, room, process=2)
+    for client in [*clients, slow]:
+        await client.set_awareness({"at": 1})
+    for client in [*clients, slow]:
+        for other in [*clients, slow]:
+            await client.wait_awareness(other.client, {"at": 1})
+
+    with stopped(site.server(2).pid):
+        for client in clients:
+            await client.wait_awareness(slow.client, None, PRESENCE_S)
+    async with asyncio.timeout(PRESENCE_S):
+        at = 1
+        while not all([str(slow.client) in await client.awareness() for client in clients]):
+            at += 1
+            await slow.set_awareness({"at": at})  # lost, while the process finds its way back to Redis
+            await asyncio.sleep(0.1)
+    for client in clients:
+        await client.wait_awareness(slow.client, {"at": at})
+        assert (await slow.awareness())[str(client.client)]["at"] == 1
 
 
 async def test_process_drained_under_load_hands_its_writers_over_without_a_loss(

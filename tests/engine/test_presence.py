@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
-from collab.engine.awareness import AwarenessEntry, decode_awareness, encode_awareness
+from collab.engine.awareness import STEPS, AwarenessEntry, decode_awareness, encode_awareness
 from collab.engine.errors import MalformedError
 from collab.engine.identity import Identity
 from collab.engine.limits import Limits
-from collab.engine.ports import PresenceChanged, RelayMessage
+from collab.engine.ports import PresenceChanged, PresenceQuestion, RelayMessage
 from collab.engine.presence import BURST
 from collab.engine.protocol import create_awareness_message
 from collab.engine.room import LiveRoom
+from collab.engine.slices import finish_in_slices
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
@@ -41,8 +43,9 @@ def states_in(frame: bytes) -> dict[int, tuple[int, object]]:
 class Scene:
     """A room in one process; `published` is what the others would hear."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, process: str) -> None:
         self.clock = clock
+        self.process = process
         self.published: list[RelayMessage] = []
         self.room = LiveRoom("room", NoReplication(), self.published.append, LIMITS, clock)
         self.clients: list[Client] = []
@@ -62,6 +65,11 @@ class Scene:
         await self.room.receive(client.connection, presence(*entries))
         await turns()
 
+    async def forget(self, process: Scene) -> None:
+        """That process has died, as far as this one knows."""
+        await finish_in_slices(self.room.presence.forget_process(process.process))
+        await turns()
+
     async def leave(self, client: Client) -> None:
         self.room.leave(client.connection)
         await turns()
@@ -75,7 +83,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(clock: FakeClock) -> AsyncIterator[Scene]:
-    scene = Scene(clock)
+    scene = Scene(clock, "here")
     yield scene
     for client in scene.clients:
         await client.end()
@@ -84,16 +92,28 @@ async def scene(clock: FakeClock) -> AsyncIterator[Scene]:
 @pytest.fixture
 async def elsewhere(clock: FakeClock) -> AsyncIterator[Scene]:
     """The same room in another process."""
-    scene = Scene(clock)
+    scene = Scene(clock, "elsewhere")
     yield scene
     for client in scene.clients:
         await client.end()
 
 
-def pass_on(source: Scene, target: Scene) -> None:
+@pytest.fixture
+async def third(clock: FakeClock) -> AsyncIterator[Scene]:
+    """The same room in a third process."""
+    scene = Scene(clock, "third")
+    yield scene
+    for client in scene.clients:
+        await client.end()
+
+
+def pass_on(source: Scene, *targets: Scene) -> None:
     messages, source.published[:] = list(source.published), []
     for message in messages:
-        target.room.received(message)
+        if isinstance(message, PresenceChanged):
+            message = replace(message, process=source.process)  # noqa: PLW2901
+        for target in targets:
+            target.room.received(message)
 
 
 USER = {"id": str(ANNA), "name": "Anna", "color": "#000000"}
@@ -299,6 +319,115 @@ async def test_second_tab_that_repeats_the_first_one_does_not_take_its_place(sce
     await scene.say(second, (1, 5, "{}"))
     await scene.leave(second)
     assert scene.there == {1: {"user": USER}}
+
+
+# -- processes that die
+
+
+async def test_states_of_a_process_that_died_are_taken_away_and_no_others(
+    scene: Scene, elsewhere: Scene, third: Scene
+) -> None:
+    ben = await scene.join(BEN)
+    await scene.say(ben, (1, 0, "{}"))
+    for number, process in enumerate((elsewhere, third), 2):
+        await process.say(await process.join(ANNA), (number, 5, "{}"))
+        pass_on(process, scene)
+    await turns()
+    ben.frames.clear()
+    scene.published.clear()
+    await scene.forget(elsewhere)
+    assert sorted(scene.there) == [1, 3]
+    assert [states_in(frame) for frame in ben.frames] == [{2: (5, None)}]
+    assert scene.published == []
+    await scene.forget(elsewhere)
+    assert len(ben.frames) == 1
+
+
+async def test_client_of_a_process_that_was_only_slow_shows_with_its_next_word(
+    scene: Scene, elsewhere: Scene
+) -> None:
+    anna, ben = await elsewhere.join(ANNA), await scene.join(BEN)
+    await elsewhere.say(anna, (1, 5, "{}"))
+    pass_on(elsewhere, scene)
+    await scene.forget(elsewhere)
+    await elsewhere.say(anna, (1, 6, '{"at":1}'))
+    pass_on(elsewhere, scene)
+    await turns()
+    assert states_in(ben.frames[-1]) == {1: (6, {"at": 1, "user": USER})}
+    assert scene.published == []
+    await scene.forget(elsewhere)
+    assert scene.there == {}
+
+
+async def test_process_that_was_only_slow_and_says_what_it_said_has_its_clients_say_it_anew(
+    scene: Scene, elsewhere: Scene
+) -> None:
+    anna = await elsewhere.join(ANNA)
+    await elsewhere.say(anna, (1, 5, "{}"))
+    pass_on(elsewhere, scene)
+    await scene.forget(elsewhere)
+    elsewhere.room.received(PresenceQuestion("room"))
+    pass_on(elsewhere, scene)
+    pass_on(scene, elsewhere)
+    await turns()
+    assert states_in(anna.frames[-1]) == {1: (5, None)}
+    await elsewhere.say(anna, (1, 6, "{}"))
+    pass_on(elsewhere, scene)
+    assert scene.there == elsewhere.there == {1: {"user": USER}}
+
+
+@pytest.mark.parametrize("is_early", [True, False], ids=["before the death is known", "after"])
+@pytest.mark.parametrize("who", [ANNA, None], ids=["known", "unknown"])
+async def test_client_of_a_process_that_died_is_back_in_another_without_a_ghost(
+    scene: Scene, elsewhere: Scene, third: Scene, who: UUID | None, is_early: bool
+) -> None:
+    """y-protocols says the same again on the new line, and some time later with the next clock."""
+    await elsewhere.say(await elsewhere.join(who), (1, 5, "{}"))
+    pass_on(elsewhere, scene, third)
+    if not is_early:
+        await scene.forget(elsewhere)
+        await third.forget(elsewhere)
+    again = await scene.join(who)
+    await scene.say(again, (1, 5, "{}"))
+    pass_on(scene, third)
+    if is_early:
+        await scene.forget(elsewhere)
+        await third.forget(elsewhere)
+    await scene.say(again, (1, 6, "{}"))
+    pass_on(scene, third)
+    assert list(scene.there) == list(third.there) == [1]
+    await scene.leave(again)
+    pass_on(scene, third)
+    assert scene.there == third.there == {}
+
+
+async def test_echo_of_a_state_does_not_bring_back_whose_process_died(scene: Scene, elsewhere: Scene) -> None:
+    ben = await scene.join(BEN)
+    await elsewhere.say(await elsewhere.join(ANNA), (1, 5, "{}"))
+    pass_on(elsewhere, scene)
+    await scene.forget(elsewhere)
+    await scene.say(ben, (1, 5, "{}"))
+    assert scene.there == {}
+    assert scene.published == []
+
+
+async def test_many_states_of_a_process_that_died_go_in_slices_but_for_those_who_came_back_meanwhile(
+    scene: Scene,
+) -> None:
+    for number in range(3 * STEPS):
+        state = encode_awareness([AwarenessEntry(number, 5, b"{}")])
+        scene.room.received(PresenceChanged("room", f"connection {number}", str(ANNA), state, "elsewhere"))
+    again = await scene.join(ANNA)
+    forgetting = scene.room.presence.forget_process("elsewhere")
+    next(forgetting)
+    assert len(scene.there) == 2 * STEPS
+    last = 3 * STEPS - 1
+    await scene.say(again, (last, 5, '{"is":"back"}'))
+    await finish_in_slices(forgetting)
+    assert scene.there == {last: {"is": "back", "user": USER}}
+
+
+# -- long messages
 
 
 LONG = presence(

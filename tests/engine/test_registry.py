@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from collab.engine.awareness import AwarenessEntry, encode_awareness
 from collab.engine.errors import (
     CollabError,
     ForbiddenError,
@@ -312,6 +313,21 @@ async def test_message_of_another_process_that_is_malformed_is_passed_over(scene
     receive(BroadcastFrame("room", b"\x66"))
     await until(lambda: b"\x66" in client.frames)
     assert room.document.is_empty
+
+
+async def test_presence_of_a_process_that_died_goes_from_every_room(scene: Scene) -> None:
+    rooms = ["room", "another"]
+    scene.log.add_room("another")
+    for name in rooms:
+        await scene.registry.join(name, scene.client().connection)
+        for process in ("dead", "alive"):
+            state = encode_awareness([AwarenessEntry(len(process), 1, b"{}")])
+            scene.relay.receivers[name](PresenceChanged(name, f"of {process}", "ben", state, process))
+    await scene.registry.forget_process("dead")
+    for name in rooms:
+        room = scene.registry.find(name)
+        assert room is not None
+        assert room.presence.awareness.entries() == [AwarenessEntry(len("alive"), 1, b"{}")]
 
 
 async def test_sweep_keeps_quiet_connections_alive(scene: Scene, clock: FakeClock) -> None:

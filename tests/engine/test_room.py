@@ -507,7 +507,7 @@ async def test_question_for_presence_is_answered_with_own_clients_only(scene: Sc
     ]
 
 
-async def test_presence_of_a_process_that_died_expires(scene: Scene) -> None:
+async def test_presence_that_nobody_renews_expires(scene: Scene) -> None:
     member = await scene.join()
     scene.room.received(PresenceChanged("room", "elsewhere", "ben", presence((9, 1, b"{}"))[2:]))
     await scene.send(member, presence((1, 0, b"{}")))
