@@ -12,17 +12,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from collab.engine.compaction import Compaction, Snapshot, catch_up, encode_in_slices
-from collab.engine.document import Document
+from collab.engine.checkpoints import Checkpoints
 from collab.engine.errors import ForbiddenError, MalformedError, UnavailableError
 from collab.engine.gate import parse_update
 from collab.engine.limits import MIB, Limits
 from collab.engine.ports import CommittedRows, Compactor, Log, NewRow, Publish, RelayMessage
+from collab.engine.positions import Position
 from collab.engine.room import LiveRoom
 from collab.engine.slices import Turn, finish_in_slices
 
@@ -36,14 +36,8 @@ MAX_ROWS_AT_ONCE = 32
 #: new ones are refused.
 MAX_PENDING_BYTES = 64 * MIB
 _PENDING_BYTES = 512
-#: A room's rows are joined into a checkpoint when they are so many, when what it holds has grown by so
-#: many bytes and by half, and when it is left.
-CHECKPOINT_ROWS = 1_000
-CHECKPOINT_BYTES = 4 * MIB
 #: How long a number that came too early waits for the ones before it.
 GAP_PATIENCE_S = 0.05
-#: How long a checkpoint waits for the commit of what is in it.
-SAVED_PATIENCE_S = 5.0
 RETRY_S = (0.05, 0.2, 0.5, 1.0)
 
 GONE = "You have no access to this room."
@@ -60,40 +54,6 @@ class _Pending:
         return len(self.row.data) + _PENDING_BYTES
 
 
-@dataclass(slots=True)
-class _Position:
-    """How far a room has followed its log: every row up to `seq`, and some `early` ones."""
-
-    seq: int = 0
-    early: set[int] = field(default_factory=set)
-    rows: int = 0
-    checkpoint_bytes: int = 0
-    is_checkpointing: bool = False
-    is_open: bool = False
-    fetch: asyncio.Task[None] | None = None
-
-    def saw(self, seq: int) -> None:
-        if seq > self.seq:
-            self.early.add(seq)
-            self.rows += 1
-        while self.seq + 1 in self.early:
-            self.seq += 1
-            self.early.discard(self.seq)
-
-    def jump(self, seq: int) -> None:
-        self.seq = max(self.seq, seq)
-        self.early = {early for early in self.early if early > self.seq}
-        self.saw(self.seq)
-
-    def is_due(self, size_bytes: int) -> bool:
-        """Whether a room of that size should get a checkpoint."""
-        if self.is_checkpointing or not self.rows:
-            return False
-        grown_bytes = size_bytes - self.checkpoint_bytes
-        has_grown = grown_bytes >= max(CHECKPOINT_BYTES, self.checkpoint_bytes // 2)
-        return has_grown or self.rows >= CHECKPOINT_ROWS
-
-
 class LoggedReplication:
     """One log writer, and the positions of all live rooms, for a process.
 
@@ -101,7 +61,7 @@ class LoggedReplication:
         log: where rows are committed.
         publish: tells other processes; what it loses is healed from the log.
         limits: `commit_interval_ms` is the time from the first change to the commit.
-        compactor: takes the garbage out of checkpoints; without one they hold every byte that came.
+        compactor: as for `Checkpoints`.
     """
 
     def __init__(
@@ -110,13 +70,13 @@ class LoggedReplication:
         self._log = log
         self._publish = publish
         self._interval_s = limits.commit_interval_ms / 1000
-        self._positions: dict[str, _Position] = {}
+        self._positions: dict[str, Position] = {}
         self._pending: list[_Pending] = []
         self._committing: list[_Pending] = []
         self._pending_bytes = 0
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._compaction = Compaction(compactor)
+        self._checkpoints = Checkpoints(log, compactor, self.when_saved)
 
     # -- opening and leaving
 
@@ -127,7 +87,7 @@ class LoggedReplication:
             ForbiddenError: the room does not exist any more.
             UnavailableError: the log does not answer, or is damaged; a room never starts empty instead.
         """
-        position = self._positions[room.name] = _Position()
+        position = self._positions[room.name] = Position()
         try:
             await self._read(room, position)
         except BaseException:
@@ -147,12 +107,12 @@ class LoggedReplication:
         if position.fetch is not None:
             position.fetch.cancel()
         leaving = self._start(self._leave(room, position))
-        if not position.rows or not self._compaction.is_worthwhile(room.name, room.document):
+        if not position.rows or not self._checkpoints.will_collect(room):
             await leaving
 
-    async def _leave(self, room: LiveRoom, position: _Position) -> None:
+    async def _leave(self, room: LiveRoom, position: Position) -> None:
         if position.rows:
-            await self._checkpoint(room, position)
+            await self._checkpoints.write(room, position)
         await finish_in_slices(room.document.let_go())
 
     async def finish(self) -> None:
@@ -288,13 +248,13 @@ class LoggedReplication:
         if position.early:
             self._fetch_soon(room, position, after_s=GAP_PATIENCE_S)
         elif position.is_due(room.document.size_bytes):
-            self._start(self._checkpoint(room, position))
+            self._start(self._checkpoints.write(room, position))
 
-    def _fetch_soon(self, room: LiveRoom, position: _Position, after_s: float = 0.0) -> None:
+    def _fetch_soon(self, room: LiveRoom, position: Position, after_s: float = 0.0) -> None:
         if position.fetch is None and position.is_open:
             position.fetch = self._start(self._fetch(room, position, after_s))
 
-    async def _fetch(self, room: LiveRoom, position: _Position, after_s: float) -> None:
+    async def _fetch(self, room: LiveRoom, position: Position, after_s: float) -> None:
         """Read what is missing; a failure is left to the next message or the timer."""
         try:
             await asyncio.sleep(after_s)
@@ -307,7 +267,7 @@ class LoggedReplication:
         finally:
             position.fetch = None
 
-    async def _read(self, room: LiveRoom, position: _Position) -> None:
+    async def _read(self, room: LiveRoom, position: Position) -> None:
         part = await self._log.read(room.name, position.seq)
         if part is None:
             raise ForbiddenError(GONE)
@@ -337,60 +297,6 @@ class LoggedReplication:
             elif heads[room.name] > position.seq:
                 self._fetch_soon(room, position)
 
-    # -- checkpoints
-
-    async def _checkpoint(self, room: LiveRoom, position: _Position) -> None:
-        """Replace the rows by what the room holds now, without its garbage if that can be told.
-
-        It is written when all of that is committed: others who have the room open read rows, and would never
-        hear of what a crash left in a checkpoint alone. Interrupted anywhere, the rows are still there.
-        """
-        seq, document = position.seq, room.document
-        position.rows = 0
-        position.is_checkpointing = True
-        try:
-            snapshot = await Snapshot.take(document)
-            if not await self._is_saved(room):
-                logger.warning("Room %s got no checkpoint: what it holds is not committed yet", room.name)
-                return
-            if self._compaction.is_worthwhile(room.name, document):
-                collected = await self._compaction.attempt(room.name, snapshot)
-            else:
-                collected = None
-            update = snapshot.update
-            if collected is not None:
-                update = await encode_in_slices(collected)
-                sizes = len(update), len(snapshot.update)
-                logger.info("Room %s: %d bytes of %d are left", room.name, *sizes)
-            await self._store(room, seq, update, snapshot.state_vector)
-            if collected is not None:
-                await _swap(room, snapshot, collected)
-        finally:
-            position.checkpoint_bytes = room.document.size_bytes
-            position.is_checkpointing = False
-
-    async def _is_saved(self, room: LiveRoom) -> bool:
-        """Wait until everything recorded so far is saved; whether that came in time."""
-        saved = asyncio.Event()
-        self.when_saved(room, saved.set)
-        try:
-            async with asyncio.timeout(SAVED_PATIENCE_S):
-                await saved.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _store(self, room: LiveRoom, seq: int, update: bytes, state_vector: bytes) -> None:
-        try:
-            await self._log.checkpoint(room.name, seq, update, state_vector)
-        except Exception as error:  # whatever it is, the rows are still there
-            logger.warning(
-                "Room %s got no checkpoint: %s",
-                room.name,
-                error,
-                exc_info=not isinstance(error, UnavailableError),
-            )
-
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
@@ -398,16 +304,6 @@ class LoggedReplication:
         return task
 
 
-def _absorb(room: LiveRoom, position: _Position, seq: int, data: bytes) -> None:
+def _absorb(room: LiveRoom, position: Position, seq: int, data: bytes) -> None:
     if seq > position.seq and seq not in position.early:
         room.absorb(parse_update(data))
-
-
-async def _swap(room: LiveRoom, snapshot: Snapshot, collected: Document) -> None:
-    """Let the room go on with the collected document and what came since, so that newcomers get that."""
-    if room.is_closed:
-        return
-    is_level = await catch_up(collected, snapshot)
-    if is_level and not room.is_closed and room.document is snapshot.document:
-        room.document = collected
-        await finish_in_slices(snapshot.document.let_go())

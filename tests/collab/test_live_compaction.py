@@ -8,7 +8,7 @@ import time
 import pytest
 from asgiref.sync import sync_to_async
 
-from collab.engine import logged
+from collab.engine import positions
 from collab.engine.gate import parse_update
 from collab.engine.room import LiveRoom
 from collab.live import LiveEngine, stop_engine
@@ -27,7 +27,7 @@ ROWS = [typed(7, LONG), update(client(7, len(LONG), text("y", (7, 0))), deletes=
 
 @pytest.fixture(autouse=True)
 def early_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logged, "CHECKPOINT_ROWS", len(ROWS))
+    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", len(ROWS))
 
 
 async def room_with_garbage(engine: LiveEngine) -> tuple[Room, Member, LiveRoom]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import pytest
 
 from collab import collector
-from collab.engine import compaction, logged
+from collab.engine import checkpoints, compaction, positions
 from collab.engine.document import Document
 from collab.engine.errors import CompactionBusyError, CompactionError, UnavailableError
 from collab.engine.gate import parse_update
@@ -99,7 +99,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
-    monkeypatch.setattr(logged, "CHECKPOINT_ROWS", 2)
+    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", 2)
     scene = Scene()
     yield scene
     await scene.end()
@@ -227,8 +227,8 @@ async def test_attempts_that_are_remembered_are_bounded(
 async def test_room_that_grows_by_much_gets_a_checkpoint_before_it_has_many_rows(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logged, "CHECKPOINT_ROWS", 1000)
-    monkeypatch.setattr(logged, "CHECKPOINT_BYTES", 5_000)
+    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", 1000)
+    monkeypatch.setattr(positions, "CHECKPOINT_BYTES", 5_000)
     room = await scene.open()
     await scene.write(room, typed(7, "a"))
     await scene.replication.finish()
@@ -349,7 +349,7 @@ async def test_room_that_was_left_and_opened_again_keeps_its_own_document(
     await scene.write(room, *RAW)
     await until(lambda: scene.compactor.asked)
     await scene.close(room)
-    monkeypatch.setattr(logged, "CHECKPOINT_ROWS", 1000)
+    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", 1000)
     again = await scene.open()
     await scene.write(again, NEWS)
     scene.compactor.may_answer.set()
@@ -421,7 +421,7 @@ async def test_checkpoint_is_written_only_when_all_that_is_in_it_is_committed(
     async def fail(log: MemoryLog, rows: Sequence[NewRow]) -> list[int | None]:
         raise UnavailableError("The store does not answer.")
 
-    monkeypatch.setattr(logged, "SAVED_PATIENCE_S", 0.01)
+    monkeypatch.setattr(checkpoints, "SAVED_PATIENCE_S", 0.01)
     room = await scene.open()
     await scene.write(room, RAW[0])
     monkeypatch.setattr(MemoryLog, "append", fail)

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collab import collector
-from collab.engine import compaction, logged
+from collab.engine import compaction, logged, positions
 from collab.engine.connection import Connection
 from collab.engine.document import Document
 from collab.engine.errors import CompactionError
@@ -395,7 +395,7 @@ def test_logged_rooms_that_are_compacted_meanwhile_end_with_the_same_text(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"{__name__}.WORDS", WHOLE_WORDS)
-        patch.setattr(logged, "CHECKPOINT_ROWS", 2)
+        patch.setattr(positions, "CHECKPOINT_ROWS", 2)
         patch.setattr(compaction, "MIN_BYTES", 0)
         patch.setattr(compaction, "GROWTH", 1)
         patch.setattr(compaction, "WORTH", 2)

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from collab.engine import logged as logged_module
+from collab.engine import positions
 from collab.engine.document import Document
 from collab.engine.errors import ForbiddenError, UnavailableError
 from collab.engine.gate import parse_update
@@ -410,7 +411,7 @@ async def test_row_of_a_room_object_that_was_closed_is_read_by_the_one_that_is_o
 
 
 async def test_many_rows_become_a_checkpoint(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logged_module, "CHECKPOINT_ROWS", 10)
+    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", 10)
     room = await scene.open()
     for clock in range(25):
         room.take_in(parse_update(typed(7, "x", clock)))
@@ -436,7 +437,7 @@ async def test_checkpoint_holds_only_rows_that_were_seen(scene: Scene) -> None:
 async def test_room_that_is_loaded_from_any_log_equals_the_one_that_wrote_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logged_module, "CHECKPOINT_ROWS", 3)
+    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", 3)
     room = await scene.open()
     for clock in range(20):
         room.take_in(parse_update(typed(7, "x", clock ^ 1)))  # two by two in the wrong order
