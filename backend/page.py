@@ -13,9 +13,13 @@ import re
 from pathlib import Path
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.urls import resolve
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition, require_safe
+
+from api.errors import error_body
 
 #: `/assets/name-<hash>.js` never changes: another content has another name.
 _HASHED = re.compile(r"-[\w-]{8}\.\w+$")
@@ -112,6 +116,18 @@ def asset(request: HttpRequest, name: str) -> HttpResponse:
         response["Cache-Control"] = _IMMUTABLE
     patch_vary_headers(response, ["Accept-Encoding"])
     return response
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest) -> HttpResponse:
+    """Any path that is no route: the page says so in a browser, and JSON elsewhere."""
+    is_read = request.method in {"GET", "HEAD"} and not request.path.endswith("/")
+    if is_read and resolve(f"{request.path_info}/").func is not nothing_here:
+        return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+    content = _index()
+    if content is None or request.get_preferred_type(["application/json", "text/html"]) != "text/html":
+        return JsonResponse(error_body("not_found", "There is nothing here."), status=404)
+    return HttpResponse(content, status=404, headers=_HEADERS)
 
 
 def _read(path: Path, accepted: str) -> tuple[str, bytes]:

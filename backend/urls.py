@@ -23,6 +23,7 @@ urlpatterns = [
     re_path("^api/", route_not_found),
     path("admin/", admin.site.urls),
     path("static/<path:path>", serve_static),
+    re_path("", page.nothing_here),
 ]
 
 handler400 = "api.errors.bad_request"

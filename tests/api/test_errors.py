@@ -99,10 +99,6 @@ def test_path_without_the_closing_slash_is_redirected_for_a_read_only(errors) ->
     assert errors.code(Client().post("/api/v1/rooms"), 404) == "not_found"
 
 
-def test_path_outside_of_the_api_has_an_html_error() -> None:
-    assert Client().get("/nothing/")["Content-Type"].startswith("text/html")
-
-
 def test_object_that_does_not_exist_is_404(api, errors) -> None:
     assert errors.code(api.get(f"{ROOMS}{uuid4()}/"), 404) == "not_found"
 

@@ -158,3 +158,30 @@ def test_page_that_is_built_while_the_server_runs_is_served(tmp_path: Path, sett
     etag = client.get("/").get("ETag")
     (tmp_path / "index.html").write_text("now")
     assert (etag, client.get("/").content) == (None, b"now")
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/rooms", "/rooms/1/2", "/apiary"])
+def test_unknown_address_is_the_page_for_browsers_and_json_elsewhere(
+    path: str, page: Path, client: Client
+) -> None:
+    response = client.get(path, headers={"Accept": BROWSER})
+    assert (response.status_code, response.content) == (404, (page / "index.html").read_bytes())
+    assert "script-src 'self'" in response["Content-Security-Policy"]
+    for accept in ("*/*", "application/json", ""):
+        response = client.get(path, headers={"Accept": accept})
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert client.post(path).status_code == 404
+
+
+def test_unknown_address_without_a_page_is_json(page: Path, client: Client) -> None:
+    (page / "index.html").unlink()
+    response = client.get("/nowhere", headers={"Accept": BROWSER})
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def test_address_that_lacks_its_slash_leads_there(page: Path, client: Client) -> None:
+    response = client.get("/admin?next=1", headers={"Accept": BROWSER})
+    assert (response.status_code, response["Location"]) == (301, "/admin/?next=1")

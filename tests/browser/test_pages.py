@@ -73,7 +73,14 @@ async def _no_access(window: Window, ada: Person) -> None:
     await expect(window.page.get_by_role("alert")).to_contain_text("no access")
 
 
-ANONYMOUS = (_sign_in, _register)
+async def _nowhere(window: Window, ada: Person) -> None:
+    answer = await window.page.goto("/no/such/page")
+    assert answer
+    assert answer.status == 404
+    await expect(window.page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+
+
+ANONYMOUS = (_sign_in, _register, _nowhere)
 PAGES = (*ANONYMOUS, _rooms, _rich_text, _code, _sharing, _organization, _account, _no_access)
 Visit = Callable[[Window, Person], Awaitable[None]]
 

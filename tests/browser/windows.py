@@ -82,10 +82,11 @@ class Window:
         await self.wait_status("Saved")
 
     async def type(self, words: str, *, delay_ms: float = 0) -> None:
-        """Type at the end of the text."""
+        """Type at the end of the text; the status has heard of it at the end."""
         await self.editor.focus()
         await self.page.keyboard.press("Control+End")
         await self.page.keyboard.type(words, delay=delay_ms)
+        await self.page.evaluate("drawn()")
 
     @asynccontextmanager
     async def typing(self) -> AsyncIterator[None]:
