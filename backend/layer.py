@@ -46,6 +46,12 @@ class RedisLayer(RedisChannelLayer):
                 found[group] = [channel.decode() for channel in channels]
         return found
 
+    async def added_to(self, group: str) -> dict[str, float]:
+        """When each channel of a group was last added to it, by the clock of who did that."""
+        key, index = self._group_key(group), self.consistent_hash(group)
+        found = await self.connection(index).zrange(key, 0, -1, withscores=True)
+        return {channel.decode(): added_at for channel, added_at in found}
+
     async def _clean_receive_backup(self, index: int, channel: str) -> None:
         """A message that was handled may come again if this fails; whoever hears it twice loses nothing."""
         try:

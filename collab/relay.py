@@ -4,14 +4,16 @@ One channel a process, in the group of each room that is live there, so that an 
 layer once for each process and never once for each client. The layer may lose anything (a channel
 over its capacity drops): what is published is a hint, and everything is healed from the log or from
 state vectors. A layer that restarted has forgotten its groups, one that is stopped never answers: a
-process sends a beat to all every second, and where it does not hear its own, it subscribes again. Where
-it hears its own and those of another are missing, that one has died. While the layer does not answer,
-nothing is published and nobody waits for it.
+process sends itself a probe every second, and where it does not hear it, it subscribes again. While
+the layer does not answer, nothing is published and nobody waits for it.
 
-    {"type": "collab.message", "sender": process, "kind": class of the message, …its fields}
+A process is named by its channel. Every second it adds that to the group of all processes once more and
+looks who else did: a few commands, however many processes there are, and no message.
+
+    {"type": "collab.message", "sender": channel of the process, "kind": class of the message, …its fields}
     {"type": "collab.bundle", "messages": some of these, for one process}
     {"type": "collab.access", "object_ids": ids of the rows whose epoch moved}
-    {"type": "collab.beat", "sender": process, "number": that of the beat, "channel": of the process}
+    {"type": "collab.probe", "number": that of the probe}
 """
 
 from __future__ import annotations
@@ -56,7 +58,9 @@ STORED, UNSTORED = "stored", "unstored"
 ACCESS_GROUP, PROCESS_GROUP = "collab.access", "collab.processes"
 #: Subscriptions are renewed so often even where nothing seems to be wrong: groups expire.
 RENEW_S = 30.0
-#: How often a process says that it is there, looks whether that arrives, and tries a layer again that failed.
+#: How often a process looks whether it still hears itself, and tries a layer again that failed.
+PROBE_S = 1.0
+#: How often a process says that it is there, and looks who else does.
 BEAT_S = 1.0
 #: How long one call of the layer may take; what waits for it is somebody's request.
 PATIENCE_S = 1.0
@@ -100,15 +104,13 @@ class LayerRelay:
         self._layer = layer
         self._on_access_change = on_access_change
         self._on_process_gone = on_process_gone
-        self._process = uuid4().hex
         self._others = OtherProcesses()
-        self._channels: dict[str, str] = {}
-        self._left_behind: list[str] = []
+        self._own_group = f"collab.process.{uuid4().hex}"
         self._channel: str | None = None
         self._receivers: dict[str, Receiver] = {}
         self._is_answering = True
         self._was_reported = False
-        self._beat = self._heard = 0
+        self._probe = self._heard = 0
         self._renew_at = 0.0
 
     @property
@@ -135,7 +137,7 @@ class LayerRelay:
 
     async def send(self, messages: Sequence[tuple[str, RelayMessage]]) -> None:
         """Send each to its group; where the layer tells who is in a group, one bundle to each process."""
-        encoded = [(group, _encode(message, group, self._process)) for group, message in messages]
+        encoded = [(group, _encode(message, group, self._channel or "")) for group, message in messages]
         if hasattr(self._layer, "channels_in"):
             await self._try(self._send_bundles, encoded)
         else:
@@ -166,42 +168,52 @@ class LayerRelay:
                     await self._dispatch_all(await self._layer.receive(self._channel))
             except Exception as error:  # noqa: BLE001 - each layer has errors of its own
                 self._failed(error)
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(PROBE_S)
+
+    async def watch(self) -> None:
+        """Subscribe again where messages do not arrive, for ever."""
+        while True:
+            await asyncio.sleep(PROBE_S)
+            is_lost = self.reaches_others and self._heard < self._probe - 1  # the newest may be on its way
+            if is_lost and self._is_answering:
+                self._failed(TimeoutError("a message of this process to itself did not arrive"))
+            if is_lost or not self._is_answering or time.monotonic() >= self._renew_at:
+                await self._renew()
+            if self.reaches_others:
+                self._probe += 1
+                probe = {"type": "collab.probe", "number": self._probe}
+                await self._try(self._layer.group_send, self._own_group, probe)
 
     async def beat(self) -> None:
-        """Tell all processes, this one too, that it is there, for ever.
+        """Say that this process is there, and find out who is not any more, for ever.
 
         Not a part of `watch`, which takes longer than others wait where it renews many groups.
         """
         while True:
             await asyncio.sleep(BEAT_S)
-            if self.reaches_others and self._channel is not None:
-                self._beat += 1
-                beat = {"sender": self._process, "number": self._beat, "channel": self._channel}
-                await self._try(self._layer.group_send, PROCESS_GROUP, {"type": "collab.beat", **beat})
-            while self._left_behind and self._is_answering:
-                await self._try(self._layer.group_discard, PROCESS_GROUP, self._left_behind.pop())
+            if hasattr(self._layer, "added_to"):
+                await self._try(self._look_for_others)
 
-    async def watch(self) -> None:
-        """Subscribe again where messages do not arrive, for ever."""
-        while True:
-            await asyncio.sleep(BEAT_S)
-            is_lost = self.reaches_others and self._heard < self._beat - 1  # the newest may be on its way
-            if is_lost and self._is_answering:
-                self._failed(TimeoutError("a message of this process to itself did not arrive"))
-            if is_lost or not self._is_answering or time.monotonic() >= self._renew_at:
-                await self._renew()
+    async def _look_for_others(self) -> None:
+        await self._add_to_layer(PROCESS_GROUP)
+        added = await self._layer.added_to(PROCESS_GROUP)
+        if self._channel not in added:
+            return
+        del added[self._channel]
+        for process in self._others.look(added):
+            self._on_process_gone(process)
+            await self._layer.group_discard(PROCESS_GROUP, process)
 
     async def leave(self) -> None:
         """Be sent nothing more, at the end of the process, when all rooms are left and the tasks are over."""
         if self._channel is not None:
-            for group in (PROCESS_GROUP, ACCESS_GROUP):
+            for group in (PROCESS_GROUP, ACCESS_GROUP, self._own_group):
                 await self._try(self._layer.group_discard, group, self._channel)
 
     async def _renew(self) -> None:
         """Subscribe to everything; that it succeeds is how a layer that failed is known to be back."""
         self._is_answering = True
-        for group in [PROCESS_GROUP, ACCESS_GROUP, *self._receivers]:
+        for group in [self._own_group, ACCESS_GROUP, *self._receivers]:
             await self._try(self._add_to_layer, group)
         self._renew_at = time.monotonic() + RENEW_S
 
@@ -229,18 +241,11 @@ class LayerRelay:
                 _words_of(error),
             )
 
-    def _heard_beat(self, sender: str, number: int, channel: str) -> None:
-        if sender != self._process:
-            self._channels[sender] = channel
-            return
+    def _heard_probe(self, number: int) -> None:
         self._heard = max(self._heard, number)
-        if self._was_reported and self._heard == self._beat:
+        if self._was_reported and self._heard == self._probe:
             self._was_reported = False
             logger.warning("The channel layer (Redis) passes messages on again")
-        for process in self._others.heard_own():
-            if process in self._channels:
-                self._left_behind.append(self._channels.pop(process))
-            self._on_process_gone(process)
 
     async def _dispatch_all(self, message: dict[str, Any]) -> None:
         """Handle a message, or those that another process had to say at once, in order."""
@@ -254,15 +259,15 @@ class LayerRelay:
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         sender = message.get("sender")
-        if sender and sender != self._process:
+        if sender and sender != self._channel:
             self._others.heard(sender)
         try:
             if message["type"] == "collab.access":
                 for object_id in message["object_ids"]:
                     self._on_access_change(UUID(object_id))
-            elif message["type"] == "collab.beat":
-                self._heard_beat(message["sender"], message["number"], message["channel"])
-            elif sender != self._process and message["group"] in self._receivers:
+            elif message["type"] == "collab.probe":
+                self._heard_probe(message["number"])
+            elif sender != self._channel and message["group"] in self._receivers:
                 self._receivers[message["group"]](_decode(message))
         except Exception:
             logger.exception("A message of the channel layer could not be handled")

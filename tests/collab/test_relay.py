@@ -29,7 +29,7 @@ from collab.engine.ports import (
     RelayMessage,
     StatelessMessage,
 )
-from collab.engine.processes import GONE_BEATS
+from collab.engine.processes import GONE_LOOKS
 from collab.live import LiveEngine, end_tasks
 from collab.models import Room
 from collab.relay import (
@@ -338,12 +338,10 @@ async def test_stateless_from_synchronous_code_reaches_every_process_that_has_th
 async def test_layer_that_forgot_its_groups_is_subscribed_to_again(
     redis: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "BEAT_S", 0.1)
+    monkeypatch.setattr(relay_module, "PROBE_S", 0.1)
     layers = [RedisLayer([redis.url]) for _ in range(2)]
     relays = [LayerRelay(layer, ignore, ignore) for layer in layers]
-    tasks = [
-        asyncio.create_task(task) for relay in relays for task in (relay.run(), relay.watch(), relay.beat())
-    ]
+    tasks = [asyncio.create_task(task) for relay in relays for task in (relay.run(), relay.watch())]
     one, two = (relay.in_namespace("tests") for relay in relays)
     heard = Heard()
     await two.subscribe(ROOM, heard)
@@ -364,19 +362,34 @@ async def test_layer_that_forgot_its_groups_is_subscribed_to_again(
 
 
 class Line:
-    """The layer of one process, shared with others, which the test may cut: nothing that it sends arrives."""
+    """The layer of one process, shared with others, which the test may cut: then every call fails."""
 
     def __init__(self, layer: InMemoryChannelLayer) -> None:
         self.is_cut = False
-        self.sent = 0
+        self.calls = 0
         self._layer = layer
         self.new_channel, self.receive = layer.new_channel, layer.receive
-        self.group_add, self.group_discard = layer.group_add, layer.group_discard
+
+    def _call(self) -> None:
+        self.calls += 1
+        if self.is_cut:
+            raise ConnectionError("The line is cut")
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self._call()
+        await self._layer.group_add(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        self._call()
+        await self._layer.group_discard(group, channel)
 
     async def group_send(self, group: str, message: dict) -> None:
-        self.sent += 1
-        if not self.is_cut:
-            await self._layer.group_send(group, message)
+        self._call()
+        await self._layer.group_send(group, message)
+
+    async def added_to(self, group: str) -> dict[str, float]:
+        self._call()
+        return dict(self._layer.groups[group])
 
 
 class Process:
@@ -404,10 +417,10 @@ async def all_hear(*processes: Process) -> None:
     await until(lambda: all(process.relay.is_hearing for process in processes))
 
 
-async def all_beat(*processes: Process) -> None:
-    """Wait for many more beats than it takes to know who is gone."""
-    enough = {process: process.layer.sent + 4 * GONE_BEATS for process in processes}
-    await until(lambda: all(process.layer.sent >= count for process, count in enough.items()))
+async def all_look(*processes: Process) -> None:
+    """Wait for more looks than it takes to know who is gone; there are four calls to one."""
+    enough = {process: process.layer.calls + 4 * 2 * GONE_LOOKS for process in processes}
+    await until(lambda: all(process.layer.calls >= count for process, count in enough.items()))
 
 
 async def name_of(process: Process, listener: Process) -> str:
@@ -423,9 +436,8 @@ async def name_of(process: Process, listener: Process) -> str:
 
 
 @pytest.fixture
-async def three_processes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Process]]:
-    """Processes that hear each other, and beat fifty times a second."""
-    monkeypatch.setattr(relay_module, "BEAT_S", 0.02)
+async def three_processes(fast: None) -> AsyncIterator[list[Process]]:
+    """Processes that hear each other."""
     layer = InMemoryChannelLayer()
     processes = [Process(Line(layer)) for _ in range(3)]
     await all_hear(*processes)
@@ -441,7 +453,7 @@ async def test_process_that_is_silent_is_gone_for_each_of_the_others_once(
     name = await name_of(dead, left[0])
     await dead.end()
     await until(lambda: all(process.gone for process in left))
-    await all_beat(*left)
+    await all_look(*left)
     assert [process.gone for process in left] == [[name], [name]]
 
 
@@ -450,12 +462,12 @@ async def test_nobody_is_gone_while_the_layer_passes_nothing_on_nor_when_it_does
 ) -> None:
     for process in three_processes:
         process.layer.is_cut = True
-    await all_beat(*three_processes)
+    await all_look(*three_processes)
     assert not any(process.relay.is_hearing for process in three_processes)
     for process in three_processes:
         process.layer.is_cut = False
     await all_hear(*three_processes)
-    await all_beat(*three_processes)
+    await all_look(*three_processes)
     assert [process.gone for process in three_processes] == [[], [], []]
 
 
@@ -470,49 +482,54 @@ async def test_process_that_was_taken_for_dead_is_heard_again_and_hears_the_othe
         cut.layer.is_cut = False
         assert await name_of(cut, others[0]) == name
         await all_hear(*three_processes)
-        await all_beat(*three_processes)
+        await all_look(*three_processes)
         await hears(others[0].relay.in_namespace("tests"), cut.relay.in_namespace("tests"))
     assert [process.gone for process in three_processes] == [[], [name] * 2, [name] * 2]
 
 
-async def test_process_that_died_is_sent_no_beats(
-    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_module, "BEAT_S", 0.02)
+    monkeypatch.setattr(relay_module, "PROBE_S", 0.02)
+
+
+@pytest.mark.usefixtures("fast")
+async def test_process_that_died_is_gone_and_no_longer_listed(redis: RedisServer) -> None:
     layers = [RedisLayer([redis.url]) for _ in range(2)]
     dead, left = processes = [Process(layer) for layer in layers]
     await all_hear(*processes)
     name = await name_of(dead, left)
-
-    async def subscribed() -> set[str]:
-        return set((await layers[1].channels_in({PROCESS_GROUP}))[PROCESS_GROUP])
-
-    before = await subscribed()
-    await dead.end()
-    await until(lambda: name in left.gone)
     async with asyncio.timeout(20):
-        while before <= await subscribed():  # noqa: ASYNC110  # a timer takes it out
+        while name not in await layers[1].added_to(PROCESS_GROUP):  # noqa: ASYNC110  # a timer's work
             await asyncio.sleep(0.01)
+        await dead.end()
+        while name in await layers[1].added_to(PROCESS_GROUP):  # noqa: ASYNC110  # a timer's work
+            await asyncio.sleep(0.01)
+    assert name in left.gone
     await left.end()
     for layer in layers:
         await layer.close_pools()
 
 
-async def test_process_that_leaves_is_in_no_group(
-    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay_module, "BEAT_S", 0.02)
-    layer = RedisLayer([redis.url])
-    process = Process(layer)
-    await all_hear(process)
-    groups = {PROCESS_GROUP, ACCESS_GROUP}
-    before = await layer.channels_in(groups)
-    await process.end()
-    await process.relay.leave()
-    after = await layer.channels_in(groups)
+@pytest.mark.usefixtures("fast")
+async def test_process_that_leaves_is_in_no_group(redis: RedisServer) -> None:
+    layers = [RedisLayer([redis.url]) for _ in range(2)]
+    leaving, left = processes = [Process(layer) for layer in layers]
+    await all_hear(*processes)
+    name = await name_of(leaving, left)
+    groups = (PROCESS_GROUP, ACCESS_GROUP)
+    async with asyncio.timeout(20):
+        for group in groups:
+            while name not in await layers[1].added_to(group):  # noqa: ASYNC110  # a timer's work
+                await asyncio.sleep(0.01)
+    await leaving.end()
+    await leaving.relay.leave()
     for group in groups:
-        assert len(before[group]) - len(after[group]) == 1
-    await layer.close_pools()
+        assert name not in await layers[1].added_to(group)
+    assert name not in left.gone
+    await left.end()
+    for layer in layers:
+        await layer.close_pools()
 
 
 @pytest.mark.django_db(transaction=True)
