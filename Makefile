@@ -59,6 +59,7 @@ test: $(VENV)/dev.stamp services browser $(NODE_STAMP)
 	@$(BIN)/python -m tests.support.run $(PYTEST_ARGS)
 
 screenshots: $(VENV)/dev.stamp services browser frontend
+	@tests/support/install_missing.sh fonts-inter fonts-jetbrains-mono
 	@$(BIN)/python -m tests.browser.screenshots
 
 test-editors: $(VENV)/dev.stamp services browser $(NODE_STAMP) $(EDITORS_STAMP)
@@ -117,7 +118,8 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
 	@touch $@
 
 $(PAGE_MODULES): frontend/package.json frontend/package-lock.json frontend/.npmrc | $(BIN)/pip
-	frontend/npm.sh ci
+	@echo "frontend/npm.sh ci"
+	@frontend/npm.sh ci --silent || { echo "npm could not get the packages of the page; \"frontend/npm.sh ci\" says why" >&2; exit 1; }
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) $(PAGE_MODULES)

@@ -10,6 +10,7 @@ has() {
         postgresql) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null ;;
         nodejs) command -v node >/dev/null ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+        fonts-*) [ -d "/usr/share/doc/$1" ] ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
