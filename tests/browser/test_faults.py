@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
 
 from playwright.async_api import Dialog, Error, expect
@@ -55,8 +57,11 @@ async def test_what_showed_as_saved_survives_kill_9_of_server_and_window(
     await hers.value("watchStatus()")
     async with hers.typing():
         await _wait_saved_under_typing(hers)
-        await asyncio.to_thread(server.kill)
+        os.kill(server.pid, signal.SIGSTOP)  # what is typed from now on can't be saved
+        length = len(await hers.text())
+        await hers.page.wait_for_function("length => roomText().length > length + 10", arg=length)
         saved = await hers.value("savedText")
+        await asyncio.to_thread(server.kill)
         await profile.close()
     await asyncio.to_thread(server.start)
     newcomer = await windows.window(server, ada)
