@@ -187,8 +187,8 @@ class LayerRelay:
     async def beat(self) -> None:
         """Say that this process is there, and find out who is not any more, for ever.
 
-        Not a part of `watch`, which takes longer than others wait where it renews many groups. With a layer that
-        can't tell who added themselves, states end when nobody renews them.
+        Not a part of `watch`, which takes longer than others wait where it renews many groups. With a layer
+        that can't tell who added themselves, states end when nobody renews them.
         """
         while True:
             await asyncio.sleep(BEAT_S)
