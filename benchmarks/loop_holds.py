@@ -450,15 +450,19 @@ async def awareness_room(scene: Scene) -> None:
     async with scene.timed("10,000 awareness states: newcomer"):
         client = await scene.join(first.room.name)
         await client.settle()
+    name = first.room.name
     async with scene.timed("10,000 awareness states: all change at once"):
         for number in range(1_250):
             ids = awareness(1_000 + 8 * number, 8, state, clock=2)
-            first.room.received(PresenceChanged(first.room.name, f"c{number}", f"u{number}", ids))
+            first.room.received(PresenceChanged(name, f"c{number}", f"u{number}", ids, "elsewhere"))
             if number % 10 == 0:
                 await asyncio.sleep(0)
         await first.settle()
     async with scene.timed("10,000 awareness states: sweep"):
         scene.engine.stored.sweep()
+    async with scene.timed("10,000 awareness states: their process died"):
+        await scene.engine.stored.forget_process("elsewhere")
+        await first.settle()
     scene.leave(first)
 
 

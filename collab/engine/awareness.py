@@ -183,12 +183,12 @@ class Awareness:
                 self._disown(held)
         return self._remove(held for held in old if not held.entry.is_removal)
 
-    def clients_at(self, process: str) -> list[int]:
-        """The client ids that are present because another process said so."""
-        return [client for client, held in self._held.items() if held.is_there_by(process)]
+    def clients(self) -> list[int]:
+        """All client ids that are known, those that left included."""
+        return list(self._held)
 
-    def remove_clients_at(self, process: str, clients: Iterable[int]) -> list[AwarenessEntry]:
-        """Take away the states of some of `clients_at`, without those that are no longer from there."""
+    def remove_said_by(self, process: str, clients: Iterable[int]) -> list[AwarenessEntry]:
+        """Take away those states of these clients that another process told of."""
         gone = (held for client in clients if (held := self._held.get(client)) is not None)
         return self._remove((held for held in gone if held.is_there_by(process)), clock_step=0)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from collab.engine.awareness import (
     STEPS,
@@ -36,6 +37,8 @@ from collab.engine.states import checked_state
 AT_ONCE_PER_S = 30
 BURST = 60
 JOIN_S = 1 / 30
+#: States in one of these; a millisecond.
+MAX_JOINED = 2_000
 
 
 class RoomPresence:
@@ -151,9 +154,9 @@ class RoomPresence:
 
     def forget_process(self, process: str) -> Generator[None, None, None]:
         """Take away, in slices, what a process that died can no longer take away itself."""
-        clients = self.awareness.clients_at(process)
+        clients = self.awareness.clients()
         for first in range(0, len(clients), STEPS):
-            self._queue(self.awareness.remove_clients_at(process, clients[first : first + STEPS]), None)
+            self._queue(self.awareness.remove_said_by(process, clients[first : first + STEPS]), None)
             yield
 
     def expire(self) -> None:
@@ -175,8 +178,13 @@ class RoomPresence:
         self._send_news()
 
     def _send_news(self) -> None:
-        """All of it as one message, except to the one connection it all came from."""
+        """All of it as one message, if it is not too long, except to the one connection it all came from."""
         news, self._news = self._news, {}
+        if len(news) > MAX_JOINED:
+            changes = iter(news.items())
+            news = dict(islice(changes, MAX_JOINED))
+            self._news = dict(changes)
+            self._flush_soon()
         sources = {connection_id for _, connection_id in news.values()}
         only_source = sources.pop() if len(sources) == 1 else None
         frame = create_awareness_message(encode_awareness([entry for entry, _ in news.values()]))

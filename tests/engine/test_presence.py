@@ -15,11 +15,11 @@ from collab.engine.errors import MalformedError
 from collab.engine.identity import Identity
 from collab.engine.limits import Limits
 from collab.engine.ports import PresenceChanged, PresenceQuestion, RelayMessage
-from collab.engine.presence import BURST
-from collab.engine.protocol import create_awareness_message
+from collab.engine.presence import BURST, MAX_JOINED
+from collab.engine.protocol import AwarenessMessage, create_awareness_message, decode_message
 from collab.engine.room import LiveRoom
 from collab.engine.slices import finish_in_slices
-from tests.engine.scripted import Client, FakeClock, NoReplication, turns
+from tests.engine.scripted import Client, FakeClock, NoReplication, turns, until
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
 NAMES = {ANNA: "Anna", BEN: "Ben"}
@@ -210,6 +210,26 @@ async def test_what_changes_faster_than_can_be_seen_goes_out_joined_and_in_the_e
         await turns()
     assert BURST <= len(ben.frames) < 200
     assert [states_in(frame)[1][0] for frame in ben.frames[:BURST]] == list(range(BURST))
+
+
+async def test_very_many_changes_go_out_in_several_messages_and_in_the_end_complete(scene: Scene) -> None:
+    anna, ben = await scene.join(ANNA), await scene.join(BEN)
+    for at in range(BURST):
+        await scene.say(anna, (1, at, "{}"))
+    ben.frames.clear()
+    count = 2 * MAX_JOINED + 1
+    for number in range(2, count + 2):
+        state = encode_awareness([AwarenessEntry(number, 0, b"{}")])
+        scene.room.received(PresenceChanged("room", f"connection {number}", None, state))
+    heard: list[int] = []
+    while len(heard) < count:
+        await until(lambda: ben.frames)
+        message = decode_message(ben.frames.pop(0))
+        assert isinstance(message, AwarenessMessage)
+        entries = decode_awareness(message.awareness)
+        assert len(entries) <= MAX_JOINED
+        heard += [entry.client for entry in entries]
+    assert heard == list(range(2, count + 2))
 
 
 # -- nobody speaks for another
