@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from asyncio.transports import BaseTransport
 from functools import lru_cache
 from http import HTTPStatus
 
 import uvicorn
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
@@ -39,6 +40,12 @@ LINGER_S = 15
 #: Bytes that wait for one client in the process, beside one part; and the longest part of a message.
 WRITE_BUFFER_BYTES = 64 * 1024
 PART_BYTES = 64 * 1024
+#: What is parsed in one go, and how long that goes on in one turn of the event loop.
+PIECE_BYTES = 1024
+TURN_S = 0.001
+NOTHING = memoryview(b"")
+#: What is parsed of a client that is being closed.
+MAX_PASSED_OVER_BYTES = 4096
 #: Parts in which a client may send one message.
 MAX_PARTS = 65_536
 
@@ -81,6 +88,9 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         self.conn.logger = protocol_logger
         self.sending = asyncio.Lock()
         self.parts_sent = 0
+        self.arrived = NOTHING  # what the parser has not seen yet
+        self.is_taking = False  # whether `take` is about to be called
+        self.passed_over = 0
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -149,6 +159,73 @@ class ClosingSocket(WebSocketsSansIOProtocol):
             await asyncio.sleep(0)
 
     # -- receiving
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what comes: a little at once, much of it a piece at a time, see `take`."""
+        if self.close_sent:
+            self.pass_over(data)
+        elif self.is_taking or self.arrived:
+            self.arrived = memoryview(bytes(self.arrived) + data)
+        elif len(data) > PIECE_BYTES:
+            self.arrived = memoryview(data)
+            self.take()
+        else:
+            super().data_received(data)
+
+    def take(self) -> None:
+        """Hand what has arrived to the parser, for a moment, and as long as the application keeps up.
+
+        A quarter of a megabyte, which may come at once, can be 40,000 frames.
+        """
+        self.is_taking = False
+        if self.close_sent:
+            data, self.arrived = bytes(self.arrived), NOTHING
+            self.pass_over(data)
+            self.read_on()
+            return
+        ends_at = time.perf_counter() + TURN_S
+        while self.arrived and self.queue.qsize() < 2 and time.perf_counter() < ends_at:
+            piece, self.arrived = self.arrived[:PIECE_BYTES], self.arrived[PIECE_BYTES:]
+            super().data_received(bytes(piece))
+        if not self.arrived:
+            self.arrived = NOTHING
+            if self.queue.empty():
+                self.read_on()
+            return
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+        if self.queue.qsize() < 2:
+            self.is_taking = True
+            self.loop.call_soon(self.take)
+
+    def pass_over(self, data: bytes) -> None:
+        """The close frame is sent. Look for the client's in a little of what comes, and then at nothing.
+
+        Who is closed for what they send may have megabytes of it on the way.
+        """
+        if self.passed_over < MAX_PASSED_OVER_BYTES:
+            self.passed_over += len(data)
+            if self.passed_over < MAX_PASSED_OVER_BYTES:
+                super().data_received(data)
+            else:
+                self.loop.call_later(GOODBYE_S, self.transport.abort)
+
+    def read_on(self) -> None:
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next message; where more wait, all others have their turn before."""
+        message = await self.queue.get()
+        if not self.queue.empty():
+            await asyncio.sleep(0)
+        elif not self.arrived:
+            self.read_on()
+        elif not self.is_taking:
+            self.take()
+        return message
 
     def handle_ping(self) -> None:
         """Answer, unless the client reads nothing: its pings would fill the memory with answers."""

@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from channels.routing import URLRouter
 from django.urls import path
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
@@ -190,11 +191,12 @@ class Recorder:
     async def __call__(self, scope: Any, receive: Callable[..., Awaitable[Any]], send: Any) -> None:
         self.scope = scope
         await send({"type": "websocket.accept"})
-        acting = asyncio.create_task(self._run(scope, send))
+        self.acting = acting = asyncio.create_task(self._run(scope, send))
         while (message := await receive())["type"] != "websocket.disconnect":
             if message["type"] == "websocket.receive":
                 self.received.append(message["bytes"])
-        await acting
+        with suppress(asyncio.CancelledError):
+            await acting
         self.ended.set()
 
     async def _run(self, scope: Any, send: Any) -> None:
@@ -277,6 +279,57 @@ async def test_nothing_is_written_at_once_to_a_client_that_does_not_read(peers: 
         await peers(port)
         connection = await stuck_socket(server)
         assert connection.transport.get_write_buffer_size() <= 2 * WRITE_BUFFER_BYTES + 100
+
+
+async def test_many_messages_that_come_at_once_leave_others_their_turns(peers: MakePeer) -> None:
+    turns = 0
+
+    async def act(scope: Any, send: Any) -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    app = Recorder(act)
+    async with serving(app) as (_, port):
+        peer = await peers(port)
+        await peer.read(until=lambda: peer.status)
+        before = turns
+        for number in range(3_000):
+            peer.protocol.send_binary(number.to_bytes(2))
+        await peer.send_raw(b"".join(peer.protocol.data_to_send()))
+        await until(lambda: len(app.received) == 3_000)
+        assert turns - before >= 1_000
+        app.acting.cancel()
+    assert app.received == [number.to_bytes(2) for number in range(3_000)]
+
+
+@pytest.mark.usefixtures("quick_goodbye")
+async def test_client_that_sends_on_and_on_when_it_is_closed_is_passed_over_and_cut(
+    peers: MakePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = 0
+    parse = WebSocketsSansIOProtocol.data_received
+
+    def counting(self: WebSocketsSansIOProtocol, data: bytes) -> None:
+        nonlocal parsed
+        parsed += len(data)
+        parse(self, data)
+
+    monkeypatch.setattr(WebSocketsSansIOProtocol, "data_received", counting)
+
+    async def act(scope: Any, send: Any) -> None:
+        await send({"type": "websocket.close", "code": 4400})
+
+    async with serving(Recorder(act)) as (_, port):
+        peer = await peers(port)
+        await peer.read(until=lambda: peer.status)
+        with suppress(ConnectionError):
+            for _ in range(100):
+                await peer.send_raw(bytes(50_000))
+        await peer.read()
+        assert peer.closed == (4400, "")
+        assert parsed < 10_000
 
 
 @pytest.mark.usefixtures("quick_goodbye")
