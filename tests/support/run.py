@@ -2,8 +2,8 @@
 
 1. All tests but those end to end on SQLite, with the in-process channel layer where a test does not start
    Redis itself; beside it, and shown behind it, those that talk to the database on a PostgreSQL of their own.
-2. End to end: real servers and clients.
-3. The page, in windows of a real browser.
+2. End to end: real servers and clients; beside it the page in windows of a real browser, real providers of
+   every version, and what breaks at once or for a while.
 
 The last lines repeat how each run ended and name each group of tests that could not run.
 """
@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -28,6 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 #: The tables of `tests/permissions` say nothing that these don't: a thousand rows are tried once.
 DATABASE_TESTS = ("tests/accounts", "tests/api", "tests/collab")
 E2E = "tests/e2e"
+PROVIDERS = "tests/e2e/test_compatibility.py"
+FAULTS = tuple(
+    f"tests/e2e/test_{name}.py"
+    for name in ("database_faults", "process_faults", "redis_faults", "outages", "lost_messages", "torture")
+)
 BROWSER = "tests/browser"
 NO_TESTS_COLLECTED = 5
 COLOR = re.compile(r"\x1b\[[\d;]*m")
@@ -84,15 +89,14 @@ class Run:
         return self.status == 0 or (self.status == NO_TESTS_COLLECTED and bool(sys.argv[1:]))
 
 
-def run_on_sqlite(*options: str) -> Run:
-    return Run("SQLite", list(options), sys.stdout.buffer, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
+Outcome = Run | MissingError
 
 
-def run_with_servers(title: str, path: str) -> Run:
-    return Run(title, [path], sys.stdout.buffer, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
+def run_on_sqlite(title: str, *options: str, out: BinaryIO = sys.stdout.buffer) -> Run:
+    return Run(title, list(options), out, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
 
 
-def run_on_postgres(out: BinaryIO) -> Run | MissingError:
+def run_on_postgres(out: BinaryIO) -> Outcome:
     paths = [path for path in DATABASE_TESTS if (ROOT / path).is_dir()]
     try:
         with running_postgres() as server:
@@ -101,17 +105,38 @@ def run_on_postgres(out: BinaryIO) -> Run | MissingError:
         return error
 
 
-def run_all() -> Iterator[Run | MissingError]:
-    """What waits for no clock shares the machine; real servers, and clients that measure, have it alone."""
+def run_browser(out: BinaryIO) -> Outcome:
+    return run_on_sqlite("In the browser", BROWSER, out=out)
+
+
+def run_providers(out: BinaryIO) -> Outcome:
+    return run_on_sqlite("Real providers", PROVIDERS, out=out)
+
+
+def run_faults(out: BinaryIO) -> Outcome:
+    return run_on_sqlite("Faults", *FAULTS, out=out)
+
+
+def side_by_side(first: Callable[[], Outcome], *others: Callable[[BinaryIO], Outcome]) -> Iterator[Outcome]:
+    """The first is shown as it goes on; the others, one after the other beside it, when it has ended."""
     with ThreadPoolExecutor(1) as beside, TemporaryFile() as shown_later:
-        on_postgres = beside.submit(run_on_postgres, shown_later)
-        yield run_on_sqlite(f"--ignore={E2E}", f"--ignore={BROWSER}")
-        outcome = on_postgres.result()
+        outcomes = beside.submit(lambda: [run(shown_later) for run in others])
+        yield first()
+        ended = outcomes.result()
         shown_later.seek(0)
         shutil.copyfileobj(shown_later, sys.stdout.buffer)
-        yield outcome
-    yield run_with_servers("End to end", E2E)
-    yield run_with_servers("In the browser", BROWSER)
+        yield from ended
+
+
+def run_all() -> Iterator[Outcome]:
+    """What waits for no clock keeps both cores busy; real servers and clients wait for each other a lot."""
+    yield from side_by_side(
+        lambda: run_on_sqlite("SQLite", f"--ignore={E2E}", f"--ignore={BROWSER}"), run_on_postgres
+    )
+    apart = [f"--ignore={path}" for path in (PROVIDERS, *FAULTS)]
+    yield from side_by_side(
+        lambda: run_on_sqlite("End to end", E2E, *apart), run_browser, run_providers, run_faults
+    )
 
 
 def main() -> int:
