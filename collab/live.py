@@ -109,8 +109,8 @@ class LiveEngine:
         self._tasks.append(task)
 
     async def _sweep(self) -> None:
-        self.stored.sweep()
-        self.unstored.sweep()
+        await self.stored.sweep()
+        await self.unstored.sweep()
 
     async def _forget_gone(self) -> None:
         """Take away the presence of processes that died, for ever."""

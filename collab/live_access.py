@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from accounts.prepared import PreparedQuery
 from accounts.tokens import Credential, TokenRefusedError, living_sessions, living_tickets, still_holds
-from collab.ids import IsAnyOf
+from collab.ids import AsText, IsAnyOf, ids_of
 from collab.models import LiveConnection, Room
 from collab.policies import Access, Grants, living_link_grants, room_access, with_grants
 
@@ -181,14 +181,16 @@ def current_epochs(ids: Collection[UUID]) -> dict[UUID, int]:
     What no longer counts is absent: missing rows, rooms in the trash, users who were deactivated,
     sessions and tickets that were ended. A connection is there once it was kicked.
     """
-    rooms = Room.objects.filter(IsAnyOf("pk", ids), trashed_at__isnull=True)
-    organizations = Organization.objects.filter(IsAnyOf("pk", ids))
-    users = User.objects.filter(IsAnyOf("pk", ids), is_active=True)
+    known = ids_of(ids)
+    is_known = IsAnyOf("pk", known)
+    rooms = Room.objects.filter(is_known, trashed_at__isnull=True)
+    organizations = Organization.objects.filter(is_known)
+    users = User.objects.filter(is_known, is_active=True)
     endless = (living_sessions(), living_tickets(), kicked_connections())
-    return dict(
-        rooms.values_list("pk", "access_epoch").union(
-            *(rows.values_list("pk", "access_epoch") for rows in (organizations, users)),
-            *(rows.filter(IsAnyOf("pk", ids)).values_list("pk", Value(ENDLESS)) for rows in endless),
+    return known.found(
+        rooms.values_list(AsText("pk"), "access_epoch").union(
+            *(rows.values_list(AsText("pk"), "access_epoch") for rows in (organizations, users)),
+            *(rows.filter(is_known).values_list(AsText("pk"), Value(ENDLESS)) for rows in endless),
             all=True,
         )
     )

@@ -214,8 +214,10 @@ class LayerRelay:
     async def _renew(self) -> None:
         """Subscribe to everything; that it succeeds is how a layer that failed is known to be back."""
         self._is_answering = True
+        turn = Turn()
         for group in [self._own_group, ACCESS_GROUP, *self._receivers]:
             await self._try(self._add_to_layer, group)
+            await turn.rest()
         self._renew_at = time.monotonic() + RENEW_S
 
     async def _add_to_layer(self, group: str) -> None:

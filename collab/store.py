@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from collab.engine.errors import UnavailableError
 from collab.engine.ports import LogPart, NewRow
-from collab.ids import IsAnyOf
+from collab.ids import AsText, Ids, IsAnyOf
 from collab.models import Checkpoint, RoomHead, StoredUpdate
 from collab.rows import insert_rows, lock_rows, update_rows
 from collab.threads import DatabaseThreads
@@ -19,6 +20,7 @@ from collab.threads import DatabaseThreads
 READERS = 4
 #: How often a read is tried while checkpoints take rows away under it.
 _READ_ATTEMPTS = 5
+_DIGITS = re.compile("[0-9a-f]{32}")
 
 
 class DatabaseLog:
@@ -37,8 +39,7 @@ class DatabaseLog:
         return None if room_id is None else await self._readers.run(read_log, room_id, after)
 
     async def heads(self, rooms: Collection[str]) -> dict[str, int]:
-        room_ids = [room_id for room_id in map(_find_id, rooms) if room_id]
-        return await self._readers.run(_heads, room_ids)
+        return await self._readers.run(_heads, rooms)
 
     async def checkpoint(self, room: str, seq: int, update: bytes, state_vector: bytes) -> None:
         await self._checkpointer.run(write_checkpoint, UUID(room), seq, update, state_vector)
@@ -112,9 +113,10 @@ def _is_whole(start: int, head: int, rows: Iterable[tuple[int, object]]) -> bool
     return expected >= head
 
 
-def _heads(room_ids: Collection[UUID]) -> dict[str, int]:
-    heads = RoomHead.objects.filter(IsAnyOf("pk", room_ids)).values_list("pk", "seq")
-    return {str(room_id): seq for room_id, seq in heads}
+def _heads(rooms: Collection[str]) -> dict[str, int]:
+    by_digits = {room.replace("-", ""): room for room in rooms}
+    known = Ids({digits: room for digits, room in by_digits.items() if _DIGITS.fullmatch(digits)})
+    return known.found(RoomHead.objects.filter(IsAnyOf("pk", known)).values_list(AsText("pk"), "seq"))
 
 
 @transaction.atomic

@@ -16,6 +16,8 @@ from benchmarks.servers.gatehouse import Gatehouse
 
 #: The document that was written becomes a checkpoint, once, which is not what is measured.
 CHECKPOINT_BYTES_PER_S = 4_000_000
+#: So many rooms were opened that something is still done about it for a while.
+OPENINGS_PER_S = 1_000
 
 _Values = dict[str, float | None]
 
@@ -82,9 +84,11 @@ class GrowingRooms(Growth):
             crowd = load.crowd(server, server.doors(self.active, 2))
             crowd.open()
             crowd.write(rate=self.rate, seconds=1)
+            time.sleep(SETTLE_S + size / OPENINGS_PER_S)
             idle = _idle_share(server, self.seconds)
             with metered(server, load) as cost:
                 result = crowd.write(rate=self.rate, seconds=self.seconds)
+            idle = (idle + _idle_share(server, self.seconds)) / 2
         busy_s = cost.server.cpu_s - idle * cost.server.at_s
         values = {
             "cpu_us": busy_s * 1e6 / max(1, result["delivered"]),

@@ -174,6 +174,8 @@ class Awareness:
 
     def expire(self, local_connection_ids: Iterable[str]) -> list[AwarenessEntry]:
         """Take away states that other processes stopped renewing, and forget old removals."""
+        if not self._held:
+            return []
         local = set(local_connection_ids)
         limit = self._clock() - OUTDATED_S
         old = [h for h in self._held.values() if h.seen_at < limit and h.owner.connection_id not in local]

@@ -20,6 +20,7 @@ from collab.engine.connection import Connection
 from collab.engine.errors import CollabError, ForbiddenError, UnauthenticatedError, UnavailableError
 from collab.engine.ports import AccessSource, Grant
 from collab.engine.room import LiveRoom
+from collab.engine.slices import Turn
 
 logger = logging.getLogger("collab.access")
 
@@ -137,12 +138,13 @@ class LeaseKeeper:
         asked_at = self._clock()
         self._changed_at = {key: at for key, at in self._changed_at.items() if at > asked_at - self._lease_s}
         leases = list(self._leases.values())
+        turn = Turn()
         try:
             if leases:
-                keys = {key for lease in leases for key in lease.grant.epochs}
                 async with asyncio.timeout(self.sweep_interval_s):
-                    epochs = await self._source.current_epochs(keys)
+                    epochs = await self._source.current_epochs(list(self._by_key))
                 for lease in leases:
+                    await turn.rest()
                     if all(epochs.get(key) == epoch for key, epoch in lease.grant.epochs.items()):
                         lease.confirmed_at = asked_at
                     else:
@@ -151,6 +153,7 @@ class LeaseKeeper:
             why = error or "the database did not answer in time"
             logger.warning("The access of %d connections could not be confirmed: %s", len(leases), why)
         for lease in leases:
+            await turn.rest()
             if self._clock() + self.sweep_interval_s > lease.confirmed_at + self._lease_s:
                 self._end(lease, UnavailableError(UNCONFIRMED))
 

@@ -288,7 +288,9 @@ class LoggedReplication:
             UnavailableError: the log does not answer.
         """
         heads = await self._log.heads([room.name for room in rooms])
+        turn = Turn()
         for room in rooms:
+            await turn.rest()
             position = self._positions.get(room.name)
             if position is None or room.is_closed:
                 continue

@@ -175,9 +175,11 @@ class Registry:
             await finish_in_slices(room.presence.forget_process(process))
             await turn.rest()
 
-    def sweep(self) -> None:
+    async def sweep(self) -> None:
         """Look after every connection: keep quiet ones alive, send stuck ones away, forget ghosts."""
+        turn = Turn()
         for room in self:
+            await turn.rest()
             room.presence.expire()
             for connection in list(room.connections.values()):
                 if connection.is_stuck(STUCK_S):

@@ -333,10 +333,10 @@ async def test_presence_of_a_process_that_died_goes_from_every_room(scene: Scene
 async def test_sweep_keeps_quiet_connections_alive(scene: Scene, clock: FakeClock) -> None:
     client, _ = await scene.join()
     await turns()
-    scene.registry.sweep()
+    await scene.registry.sweep()
     clock.advance(SILENT_S + 1)
-    scene.registry.sweep()
-    scene.registry.sweep()
+    await scene.registry.sweep()
+    await scene.registry.sweep()
     await turns()
     assert client.frames[1:] in ([KEEP_ALIVE_MESSAGE], [KEEP_ALIVE_MESSAGE] * 2)
 
@@ -345,7 +345,7 @@ async def test_sweep_sends_stuck_connections_away(scene: Scene, clock: FakeClock
     client, room = await scene.join(is_reading=False)
     await turns()
     clock.advance(STUCK_S + 1)
-    scene.registry.sweep()
+    await scene.registry.sweep()
     assert client.connection.is_closed
     assert room.connections == {}
     assert client.line.closed == (4205, "You read too slowly.")
