@@ -73,7 +73,7 @@ class JWTAuthMiddleware(BaseMiddleware):
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable[[Any], Awaitable[None]]) -> Any:
         found = {"user": AnonymousUser(), "credential": None, "auth_error": None, "auth_unavailable": False}
-        scope = {**scope, **found}
+        scope = {**scope, **found}  # a copy: what is filled in here is for those within
         try:
             secret = find_secret(scope)
             if secret is not None:
@@ -85,7 +85,7 @@ class JWTAuthMiddleware(BaseMiddleware):
         except AuthUnavailableError as error:
             scope["auth_unavailable"] = True
             logger.warning("A token could not be checked. %s", error)
-        return await super().__call__(scope, receive, send)
+        return await self.inner(scope, receive, send)
 
 
 async def authenticate(secret: Secret, origin: Origin, in_thread: InThread) -> tuple[User, Credential]:

@@ -25,7 +25,9 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from backend.inbox import Inbox
 from collab.engine.errors import MessageTooBigError, ResetError
+from collab.engine.flags import Flag
 from collab.engine.limits import Limits
 from collab.engine.pieces import Data
 
@@ -86,6 +88,9 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self.conn.logger = protocol_logger
+        self.queue = Inbox()  # type: ignore[assignment]  # what is used of a queue
+        self.writable = Flag()  # type: ignore[assignment]  # what is used of an event
+        self.writable.set()
         self.sending = asyncio.Lock()
         self.parts_sent = 0
         self.arrived = NOTHING  # what the parser has not seen yet
@@ -94,6 +99,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
+        self.request = event
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             line: dict[object, object] = {
                 "abort": self.abort,
@@ -108,8 +114,10 @@ class ClosingSocket(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] != "websocket.send":
             await super().send(message)
-            if message["type"] == "websocket.accept" and not self.handshake_complete:
-                raise ClientDisconnected  # it has just gone; the next message would be taken for a mistake
+            if message["type"] == "websocket.accept":
+                if not self.handshake_complete:
+                    raise ClientDisconnected  # it has just gone; what comes next would be a mistake
+                self.request.headers.clear()  # `scope` has them, too
             return
         data = message.get("bytes") or b""
         async with self.sending:  # no other message may begin between two parts

@@ -459,7 +459,7 @@ async def awareness_room(scene: Scene) -> None:
                 await asyncio.sleep(0)
         await first.settle()
     async with scene.timed("10,000 awareness states: sweep"):
-        scene.engine.stored.sweep()
+        await scene.engine.stored.sweep()
     async with scene.timed("10,000 awareness states: their process died"):
         await scene.engine.stored.forget_process("elsewhere")
         await first.settle()

@@ -19,7 +19,6 @@ from django.db.models import BooleanField, Func, TextField
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 
-
 T = TypeVar("T")
 V = TypeVar("V")
 

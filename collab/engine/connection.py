@@ -19,6 +19,7 @@ from uuid import UUID
 
 from collab.engine.awareness import Owner
 from collab.engine.errors import CollabError, LimitError
+from collab.engine.flags import Flag
 from collab.engine.gate import ParsedUpdate
 from collab.engine.identity import Identity
 from collab.engine.limits import Limits
@@ -122,10 +123,10 @@ class Connection:
         self._transport = transport
         self._limits = limits
         self._clock = clock
-        self._queue: deque[tuple[Data, Lacks]] = deque()
+        self._queue: deque[tuple[Data, Lacks]] | tuple[()] = ()  # an empty deque takes 760 bytes
         self._queued_bytes = 0
         self._behind: _Behind | None = None
-        self._work = asyncio.Event()
+        self._work = Flag()
         self._is_idle = False  # whether `drain()` runs, and has nothing to send
         self._ending: tuple[CollabError, bytes | None] | None = None
         self._sending_since: float | None = None
@@ -181,6 +182,8 @@ class Connection:
             self._last_sent_at = self._clock()
             return
         self._is_idle = False
+        if not isinstance(self._queue, deque):
+            self._queue = deque()
         self._queue.append((frame, lacks))
         self._queued_bytes += len(frame) + _FRAME_BYTES
         if self._queued_bytes > self._limits.outbox_bytes and len(self._queue) > 1:
@@ -201,7 +204,7 @@ class Connection:
         self._behind = _Behind(self.known_now())
         for _, lacks in self._queue:
             self._behind.owe(lacks)
-        self._queue.clear()
+        self._queue = ()
         self._queued_bytes = 0
 
     def ask(self, question: bytes, *, in_turn: bool = False) -> None:
@@ -252,7 +255,7 @@ class Connection:
         self.is_closed = True
         if self._closed is not None:
             self._closed.set()
-        self._queue.clear()
+        self._queue = ()
         self._queued_bytes = 0
         self._behind = None
         self._ending = error, self.denial_message(error.reason) if is_denial else None
@@ -301,6 +304,7 @@ class Connection:
                 return
             else:
                 self._is_idle = True
+                self._queue = ()
                 self._work.clear()
                 await self._work.wait()
 

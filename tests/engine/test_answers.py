@@ -17,6 +17,8 @@ from collab.engine.room import LiveRoom
 from tests.engine.builders import client, document_of, gc, state_vector, text, typed, update
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns, until
 
+pytestmark = pytest.mark.usefixtures("_unpaced")
+
 #: More clients than a slice encodes, and text that stays where it lies.
 LONG = update(
     *[client(number, 0, gc()) for number in range(3_000, 100, -1)],

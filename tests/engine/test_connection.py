@@ -30,6 +30,9 @@ SMALL = Limits(outbox_bytes=2000)
 MakeClient = Callable[..., Client]
 
 
+pytestmark = pytest.mark.usefixtures("_unpaced")
+
+
 @pytest.fixture
 async def make_client(clock: FakeClock) -> AsyncIterator[MakeClient]:
     clients: list[Client] = []
