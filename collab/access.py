@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from accounts.middleware import AuthUnavailableError, Check
@@ -16,7 +17,8 @@ from collab.engine.errors import ForbiddenError, UnauthenticatedError
 from collab.engine.ports import Grant
 from collab.threads import DatabaseThreads, DatabaseUnavailableError
 
-READERS = 4
+#: Threads that ask. SQLite answers within the process: more than one would only wait for each other.
+READERS = {"postgresql": 4, "sqlite": 1}
 
 KICKED = "You were sent away from this room."
 
@@ -30,7 +32,7 @@ class DatabaseAccess:
     """
 
     def __init__(self) -> None:
-        self._readers = DatabaseThreads("access-reader", READERS)
+        self._readers = DatabaseThreads("access-reader", READERS[connection.vendor])
 
     async def resolve(self, subject: live_access.Subject, room: str) -> Grant | None:
         try:
