@@ -114,10 +114,13 @@ class YpyWebsocket(PythonPeer):
 
 
 def _install(name: str, sources: list[Path], cache: Path, fill: Callable[[Path], None]) -> Path:
-    """Copy the sources into the cache and fill up the place, once for each state of the sources."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:12]
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    place = cache / f"{name}-{version}-{digest}"
+    """Copy the sources into the cache and fill up the place, once for each state of the sources.
+
+    And once for each Python: the peers get the one that Gatehouse runs with, since builds differ by a fifth.
+    """
+    python = f"{sys.base_prefix} {sys.version}".encode()
+    digest = hashlib.sha256(python + b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:12]
+    place = cache / f"{name}-{digest}"
     done = place / ".installed"
     if not done.exists():
         shutil.rmtree(place, ignore_errors=True)
