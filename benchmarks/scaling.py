@@ -32,7 +32,10 @@ class Costs:
     remote_update_us: float = 70.0
     bundle_us: float = 150.0
     opening_us: float = 1_800.0
-    connection_kib: float = 37.0
+    #: A second, for each connection (its lease, its pings), and for each room that is live in a process.
+    idle_connection_us: float = 10.0
+    idle_room_us: float = 4.0
+    connection_kib: float = 31.0
     room_kib: float = 15.0
     base_kib: float = 95 * 1024.0
 
@@ -126,6 +129,8 @@ def needed(load: Load, costs: Costs, sizes: Sequence[int], found: Spread, proces
         + remote_updates * costs.remote_update_us
         + bundles * costs.bundle_us
         + total / load.session_s * costs.opening_us
+        + total * costs.idle_connection_us
+        + found.copies * costs.idle_room_us
     )
     memory_kib = (
         processes * costs.base_kib

@@ -33,6 +33,8 @@ class DatabaseAccess:
 
     def __init__(self) -> None:
         self._readers = DatabaseThreads("access-reader", READERS[connection.vendor])
+        # Leases end when nobody confirms them: that must not wait for somebody's ticket to be written down.
+        self._confirmer = DatabaseThreads("access-confirmer", 1)
 
     async def resolve(self, subject: live_access.Subject, room: str) -> Grant | None:
         try:
@@ -52,7 +54,7 @@ class DatabaseAccess:
         )
 
     async def current_epochs(self, keys: Collection[UUID]) -> Mapping[UUID, int]:
-        return await self._readers.run(live_access.current_epochs, keys)
+        return await self._confirmer.run(live_access.current_epochs, keys)
 
     async def authenticate(self, check: Check) -> tuple[User, Credential]:
         """Run a check of a credential: see `accounts.middleware.InThread`."""
@@ -64,6 +66,7 @@ class DatabaseAccess:
     def close(self) -> None:
         """Close the threads; blocks until they are idle."""
         self._readers.close()
+        self._confirmer.close()
 
 
 def _seconds_until(moment: datetime | None) -> float | None:

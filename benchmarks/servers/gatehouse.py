@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import struct
 import subprocess
@@ -23,8 +22,8 @@ from tests.support.postgres import Postgres, find_programs, running_postgres
 from tests.support.redis import find_redis, running_redis
 from tests.support.server import ROOT, Server, environment, migrate
 
-#: As many connections as one user may have to a room (`COLLAB_MAX_CONNECTIONS_PER_USER_AND_ROOM`).
-CONNECTIONS_OF_USER = 20
+#: Every client of a room is somebody else, up to so many; in larger rooms they come from several devices.
+MAX_USERS = 200
 STATISTICS_DELAY_S = 1.5
 _DATABASE = "gatehouse"
 _SECRET_KEY = "the servers of the benchmark sign with this one key 0123456789"
@@ -94,7 +93,7 @@ class Gatehouse(BaseServer):
         return {"DATABASE_URL": f"sqlite:///{self.database}"}
 
     def _make_people(self, plan: Plan) -> None:
-        users = math.ceil(plan.clients_per_room / CONNECTIONS_OF_USER)
+        users = min(plan.clients_per_room, MAX_USERS)
         wanted = {"rooms": plan.rooms, "users": users, "outsiders": plan.outsiders}
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.people"],

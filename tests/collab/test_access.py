@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from accounts.models import User
+from accounts.tokens import Credential
 from collab.access import DatabaseAccess
 from collab.engine.errors import ForbiddenError, UnavailableError
 from collab.live_access import Subject
@@ -114,3 +116,20 @@ async def test_epochs_of_more_keys_than_one_query_takes_are_all_found(access: Da
     room, _, _, _ = await shared_room()
     keys = [uuid4() for _ in range(25_000)]
     assert await access.current_epochs([*keys, room.pk]) == {room.pk: room.access_epoch}
+
+
+async def test_epochs_do_not_wait_for_checks_that_hang(access: DatabaseAccess) -> None:
+    room, _, editor, _ = await shared_room()
+    goes_on = threading.Event()
+
+    def hang() -> tuple[User, Credential]:
+        assert goes_on.wait(timeout=30)
+        return editor, Credential(editor.pk, expires_at=0.0)
+
+    hanging = [asyncio.create_task(access.authenticate(hang)) for _ in range(8)]
+    await asyncio.sleep(0)
+    found = await asyncio.wait_for(access.current_epochs([room.pk]), timeout=10)
+    assert found == {room.pk: room.access_epoch}
+    assert not any(task.done() for task in hanging)
+    goes_on.set()
+    await asyncio.gather(*hanging)
