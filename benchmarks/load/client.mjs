@@ -87,7 +87,9 @@ export class Client {
     const crowd = this.crowd
     const writer = crowd.clients[client - FIRST_WRITER]
     if (writer === undefined || writer.room !== this.room) return
-    const known = this.known[writer.place]
+    const isOwn = writer === this
+    // What is joined with others' updates comes back to its author, and what was sent alone does not.
+    const known = isOwn ? Math.max(start, this.known[writer.place]) : this.known[writer.place]
     if (start > known) { // before what it follows: held back until that is there
       crowd.early++
       const early = this.early ??= []
@@ -96,7 +98,6 @@ export class Client {
     }
     if (end <= known) { crowd.repeated += (end - start) / LETTERS; return }
     this.known[writer.place] = end
-    const isOwn = writer === this
     const histogram = isOwn ? crowd.ownTimes : crowd.times
     for (let index = known / LETTERS; index < end / LETTERS; index++) {
       histogram.add(now - writer.sentAt[index])
