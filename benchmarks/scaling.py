@@ -31,11 +31,11 @@ class Costs:
     commit_us: float = 400.0
     remote_update_us: float = 70.0
     bundle_us: float = 150.0
-    opening_us: float = 1_800.0
+    opening_us: float = 1_500.0
     #: A second, for each connection (its lease, its pings), and for each room that is live in a process.
-    idle_connection_us: float = 10.0
-    idle_room_us: float = 4.0
-    connection_kib: float = 31.0
+    idle_connection_us: float = 11.0
+    idle_room_us: float = 11.0
+    connection_kib: float = 29.0
     room_kib: float = 15.0
     base_kib: float = 95 * 1024.0
 
