@@ -215,8 +215,11 @@ class LayerRelay:
         """Subscribe to everything; that it succeeds is how a layer that failed is known to be back."""
         self._is_answering = True
         turn = Turn()
-        for group in [self._own_group, ACCESS_GROUP, *self._receivers]:
+        for group in (self._own_group, ACCESS_GROUP):
             await self._try(self._add_to_layer, group)
+        for group in list(self._receivers):
+            if group in self._receivers:  # the room may have been left meanwhile
+                await self._try(self._add_to_layer, group)
             await turn.rest()
         self._renew_at = time.monotonic() + RENEW_S
 

@@ -555,3 +555,23 @@ def test_group_of_a_name_that_can_be_one_is_the_name(name: str) -> None:
 def test_group_of_any_other_name_is_a_hash_of_it(name: str) -> None:
     assert group_name(name).startswith("hashed-")
     assert group_name(name) != group_name(name + "!")
+
+
+async def test_room_that_is_left_while_all_are_subscribed_again_stays_left() -> None:
+    rooms = relay_module._group("tests", "staying"), relay_module._group("tests", "left")
+
+    class Layer(InMemoryChannelLayer):
+        async def group_add(self, group: str, channel: str) -> None:
+            await super().group_add(group, channel)
+            if group == rooms[0]:
+                await relay.discard(rooms[1])
+
+    layer = Layer()
+    relay = LayerRelay(layer, ignore, ignore)
+    for room in rooms:
+        await relay.add(room, ignore)
+    running = asyncio.create_task(relay.run())
+    await until(lambda: rooms[0] in layer.groups)
+    await asyncio.sleep(0.01)
+    assert rooms[1] not in layer.groups
+    await end_tasks([running])

@@ -7,11 +7,7 @@ import asyncio
 import pytest
 
 from collab.engine.flags import Flag
-
-
-async def turns() -> None:
-    for _ in range(3):
-        await asyncio.sleep(0)
+from tests.engine.scripted import turns
 
 
 async def test_set_lets_all_go_on_who_wait() -> None:
