@@ -75,8 +75,10 @@ async def test_database_away_for_longer_than_the_lease_closes_with_1013_and_all_
     alice.share(room, bob, "editor")
     one, two = await site.join(alice, room, echo="1"), await site.join_document(bob, room, process=1)
 
-    own_postgres.stop()
+    await asyncio.to_thread(own_postgres.stop, immediately=True)  # else the lease may end before the edit
     await one.edit(("text.insert", 0, "typed while it was away "))
+    line = await site.server().wait_logged(WAITING)
+    assert "The database does not answer: " in line
     await asyncio.gather(one.wait_closed(1013), two.wait_closed(1013))
     await two.edit(("map.set", "typed", "offline"))
     response = await asyncio.to_thread(
@@ -86,8 +88,6 @@ async def test_database_away_for_longer_than_the_lease_closes_with_1013_and_all_
         timeout=10,
     )
     assert (response.status_code, response.json()["code"]) == (503, "unavailable")
-    line = await site.server().wait_logged(WAITING)
-    assert "The database does not answer: " in line
 
     await asyncio.to_thread(own_postgres.start)
     await one.wait_equal(two, timeout_s=BACK_S)

@@ -49,6 +49,7 @@ const lineOf = (name, { url, version, headers, recordingSocket }) => {
     connect: false, // what version 2 calls it
     delay: 200,
     minDelay: 200,
+    maxDelay: 2500, // between attempts, as y-websocket has it: a test waits for everyone to be back
     WebSocketPolyfill: recordingSocket(line, headers)
   })
   sockets.set(name, line)
