@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from asyncio.transports import BaseTransport
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from http import HTTPStatus
 
 import uvicorn
@@ -42,6 +43,8 @@ LINGER_S = 15
 #: Bytes that wait for one client in the process, beside one part; and the longest part of a message.
 WRITE_BUFFER_BYTES = 64 * 1024
 PART_BYTES = 64 * 1024
+#: Ways in which clients of one room address it, and are sent the same behind.
+MAX_HEADS = 4
 #: What is parsed in one go, and how long that goes on in one turn of the event loop.
 PIECE_BYTES = 1024
 TURN_S = 0.001
@@ -61,7 +64,7 @@ LONG_BLOCK_BYTES = 1024 * 1024
 DRAINING = "The server is going down; come back at once."
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=MAX_HEADS)
 def framed(head: bytes, body: bytes) -> bytes:
     """The bytes of a WebSocket message, made once for many who are sent the same."""
     return Frame(Opcode.BINARY, head + body).serialize(mask=False)
@@ -81,7 +84,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         abort(code, reason)   close without waiting: whoever waits in `send` gets an `OSError`
         progress()            grows whenever the client has taken another part
         send(head, body)      one binary message of both, without a copy of a long body
-        write(head, body)     the same at once, if it need not wait; tells whether it did
+        ready(head, body)     what does the same at once, if that need not wait
     """
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -105,7 +108,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
                 "abort": self.abort,
                 "progress": lambda: self.parts_sent,
                 "send": self.send_behind,
-                "write": self.write_behind,
+                "ready": self.ready_behind,
             }
             self.scope["extensions"]["gatehouse.line"] = line
 
@@ -135,8 +138,8 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         async with self.sending:
             await self.send_parts(body, head)
 
-    def write_behind(self, head: bytes, body: Data) -> bool:
-        """Send as `send_behind` does, unless the message is long, or the client reads slowly, or has gone."""
+    def ready_behind(self, head: bytes, body: Data) -> Callable[[], object] | None:
+        """What sends as `send_behind` does; none where that needs a wait, or the client has gone."""
         can_write = (
             isinstance(body, bytes)
             and len(body) <= PART_BYTES
@@ -145,10 +148,10 @@ class ClosingSocket(WebSocketsSansIOProtocol):
             and not self.disconnected
             and self.conn.state is State.OPEN
         )
-        if can_write:
-            self.transport.write(framed(head, body))
-            self.parts_sent += 1
-        return can_write
+        if not can_write:
+            return None
+        self.parts_sent += 1
+        return partial(self.transport.write, framed(head, body))
 
     async def send_parts(self, data: Data, head: bytes = b"") -> None:
         """Send a long message as WebSocket fragments: what the client does not take is not copied."""

@@ -24,9 +24,10 @@ import tempfile
 import time
 import traceback
 from asyncio.events import Handle
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -113,12 +114,13 @@ class Sink:
         self.reads = asyncio.Event()
         self.reads.set()
 
-    def write(self, frame: Any) -> bool:
+    def ready(self, frame: Any) -> Callable[[], object] | None:
         can_write = self.reads.is_set() and len(frame) <= PART_BYTES
-        if can_write:
-            self.received_bytes += len(frame)
-            self.parts += 1
-        return can_write
+        return partial(self._take, len(frame)) if can_write else None
+
+    def _take(self, size: int) -> None:
+        self.received_bytes += size
+        self.parts += 1
 
     async def send(self, frame: Any) -> None:
         view = memoryview(frame) if isinstance(frame, bytes) else frame

@@ -17,14 +17,14 @@ class SocketTransport:
         head: what every frame begins with.
     """
 
-    #: Sends a frame at once, if the line can; tells whether it did.
-    write: Callable[[Data], bool]
+    #: What sends a frame at once, if the line can.
+    ready: Callable[[Data], Callable[[], object] | None]
 
     def __init__(self, consumer: AsyncWebsocketConsumer, head: bytes = b"") -> None:
         self._consumer = consumer
         self._head = head
         self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
-        self.write = _refuse if self._line is None else partial(self._line["write"], head)
+        self.ready = _never if self._line is None else partial(self._line["ready"], head)
 
     async def send(self, frame: Data) -> None:
         """Send one frame; where the line can, without a copy of a long one."""
@@ -44,5 +44,5 @@ class SocketTransport:
         return 0 if self._line is None else int(self._line["progress"]())
 
 
-def _refuse(frame: Data) -> bool:
-    return False
+def _never(frame: Data) -> None:
+    return None

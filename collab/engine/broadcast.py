@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from collab.engine.connection import Clocks, Connection, Lacks, brought_by
+from collab.engine.connection import Clocks, Connection, Lacks, brought_by, send_to_all
 from collab.engine.document import join_updates
 from collab.engine.gate import ParsedUpdate
 from collab.engine.hocuspocus import create_stateless_message
@@ -42,7 +42,7 @@ class Broadcast:
         connections: Mapping[str, Connection],
         flush_presence: Callable[[], None],
         clock: Callable[[], float],
-        timer: Callable[[], float] = time.thread_time,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._connections = connections
         self._flush_presence = flush_presence
@@ -91,9 +91,7 @@ class Broadcast:
             if connection.id != only_source and not connection.wants_echo
         ]
         if receivers:
-            frame, lacks = _joined([update for update, _ in news])
-            for connection in receivers:
-                connection.send(frame, lacks)
+            send_to_all(receivers, *_joined([update for update, _ in news]))
 
     def echo(self, update: ParsedUpdate) -> None:
         """Send what is saved to those who asked for that.
@@ -103,9 +101,7 @@ class Broadcast:
         """
         receivers = [connection for connection in self._connections.values() if connection.wants_echo]
         if receivers:
-            frame, lacks = create_update_message(update.data), brought_by(update)
-            for connection in receivers:
-                connection.send(frame, lacks)
+            send_to_all(receivers, create_update_message(update.data), brought_by(update))
 
     def send_foreign(self, frame: bytes) -> None:
         """Send a frame as it is to every connection here that speaks y-websocket."""

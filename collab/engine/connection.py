@@ -11,7 +11,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -60,8 +60,8 @@ def brought_by(update: ParsedUpdate) -> Lacks:
 class Transport(Protocol):
     """The way to one client; `send` and `close` wait while the client does not read."""
 
-    def write(self, frame: Data) -> bool:
-        """Send at once, if that needs no wait; False where nothing was sent."""
+    def ready(self, frame: Data) -> Callable[[], object] | None:
+        """What sends the frame, if that needs no wait; to be called before anything else is sent."""
 
     async def send(self, frame: Data) -> None: ...
 
@@ -127,7 +127,7 @@ class Connection:
         self._queued_bytes = 0
         self._behind: _Behind | None = None
         self._work = Flag()
-        self._is_idle = False  # whether `drain()` runs, and has nothing to send
+        self._is_idle = False  # whether it is open, and `drain()` runs and has nothing to send
         self._ending: tuple[CollabError, bytes | None] | None = None
         self._sending_since: float | None = None
         self._progress = 0
@@ -173,13 +173,20 @@ class Connection:
         Args:
             lacks: what the receiver has to be sent again if the queue is dropped.
         """
+        send_to_all((self,), frame, lacks)
+
+    def _ready(self, frame: Data) -> Callable[[], object] | None:
+        """What sends a frame at once; none where it has to be queued."""
+        write = self._transport.ready(frame) if self._is_idle else None
+        if write is not None:
+            self._last_sent_at = self._clock()
+        return write
+
+    def _enqueue(self, frame: Data, lacks: Lacks) -> None:
         if self.is_closed:
             return
         if self._behind is not None:
             self._behind.owe(lacks)
-            return
-        if self._is_idle and self._transport.write(frame):
-            self._last_sent_at = self._clock()
             return
         self._is_idle = False
         if not isinstance(self._queue, deque):
@@ -253,6 +260,7 @@ class Connection:
         if self.is_closed:
             return
         self.is_closed = True
+        self._is_idle = False
         if self._closed is not None:
             self._closed.set()
         self._queue = ()
@@ -327,6 +335,23 @@ class Connection:
         finally:
             self._last_sent_at = self._clock()
             self._sending_since = None
+
+
+def send_to_all(connections: Iterable[Connection], frame: Data, lacks: Lacks = NOTHING) -> None:
+    """Send a frame to each of them, or queue it, see `Connection.send`.
+
+    First what decides about each, then the writes and nothing else: each of them takes the processor through
+    so much of the kernel that the interpreter has to come back into its caches.
+    """
+    writes = []
+    for connection in connections:
+        write = connection._ready(frame)
+        if write is None:
+            connection._enqueue(frame, lacks)
+        else:
+            writes.append(write)
+    for write in writes:
+        write()
 
 
 class _Behind:

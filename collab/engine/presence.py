@@ -22,7 +22,7 @@ from collab.engine.awareness import (
     encode_awareness,
     walk_awareness,
 )
-from collab.engine.connection import Connection
+from collab.engine.connection import Connection, send_to_all
 from collab.engine.errors import MalformedError
 from collab.engine.gate import SHORT_BYTES
 from collab.engine.identity import MAX_IDENTITY_BYTES, Identity
@@ -188,9 +188,7 @@ class RoomPresence:
         sources = {connection_id for _, connection_id in news.values()}
         only_source = sources.pop() if len(sources) == 1 else None
         frame = create_awareness_message(encode_awareness([entry for entry, _ in news.values()]))
-        for connection in self._connections.values():
-            if connection.id != only_source:
-                connection.send(frame)
+        send_to_all([each for each in self._connections.values() if each.id != only_source], frame)
 
     def _apply(
         self, entries: list[AwarenessEntry], owner: Owner, max_bytes: int, identity: Identity | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from uuid import UUID
 
 from collab.engine.connection import Connection
@@ -59,11 +60,9 @@ class Line:
     def stop_reading_after(self, frame: bytes) -> None:
         self._last_read = frame
 
-    def write(self, frame: bytes) -> bool:
+    def ready(self, frame: bytes) -> Callable[[], object] | None:
         can_write = self.takes_at_once and self._reads.is_set() and self.closed is None
-        if can_write:
-            self.frames.append(frame)
-        return can_write
+        return partial(self.frames.append, frame) if can_write else None
 
     async def send(self, frame: bytes) -> None:
         await self._reads.wait()

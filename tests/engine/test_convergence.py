@@ -195,8 +195,8 @@ class Editor:
                 self.acknowledged.append(message.update)
             self.document.take_in(parse_update(message.update))
 
-    def write(self, frame: bytes) -> bool:
-        return False
+    def ready(self, frame: bytes) -> None:
+        return None
 
     async def close(self, code: int, reason: str) -> None:
         raise AssertionError(f"closed with {code}: {reason}")
