@@ -13,8 +13,6 @@ import sys
 import threading
 import time
 from asyncio.transports import BaseTransport
-from collections.abc import Callable
-from functools import lru_cache, partial
 from http import HTTPStatus
 
 import uvicorn
@@ -30,6 +28,7 @@ from backend.inbox import Inbox
 from collab.engine.errors import MessageTooBigError, ResetError
 from collab.engine.flags import Flag
 from collab.engine.limits import Limits
+from collab.engine.outlet import MAX_OUTLET_BYTES, Outlet
 from collab.engine.pieces import Data
 
 PING_INTERVAL_S = 20
@@ -42,9 +41,7 @@ SHUTDOWN_S = 10
 LINGER_S = 15
 #: Bytes that wait for one client in the process, beside one part; and the longest part of a message.
 WRITE_BUFFER_BYTES = 64 * 1024
-PART_BYTES = 64 * 1024
-#: Ways in which clients of one room address it, and are sent the same behind.
-MAX_HEADS = 4
+PART_BYTES = MAX_OUTLET_BYTES
 #: What is parsed in one go, and how long that goes on in one turn of the event loop.
 PIECE_BYTES = 1024
 TURN_S = 0.001
@@ -64,9 +61,8 @@ LONG_BLOCK_BYTES = 1024 * 1024
 DRAINING = "The server is going down; come back at once."
 
 
-@lru_cache(maxsize=MAX_HEADS)
 def framed(head: bytes, body: bytes) -> bytes:
-    """The bytes of a WebSocket message, made once for many who are sent the same."""
+    """The bytes of a WebSocket message."""
     return Frame(Opcode.BINARY, head + body).serialize(mask=False)
 
 
@@ -84,7 +80,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         abort(code, reason)   close without waiting: whoever waits in `send` gets an `OSError`
         progress()            grows whenever the client has taken another part
         send(head, body)      one binary message of both, without a copy of a long body
-        ready(head, body)     what does the same at once, if that need not wait
+        outlet                what sends a short one at once, where that need not wait
     """
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -95,10 +91,15 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         self.writable = Flag()  # type: ignore[assignment]  # what is used of an event
         self.writable.set()
         self.sending = asyncio.Lock()
+        self.outlet = Outlet(framed)
         self.parts_sent = 0
         self.arrived = NOTHING  # what the parser has not seen yet
         self.is_taking = False  # whether `take` is about to be called
         self.passed_over = 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.look_out()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -108,50 +109,70 @@ class ClosingSocket(WebSocketsSansIOProtocol):
                 "abort": self.abort,
                 "progress": lambda: self.parts_sent,
                 "send": self.send_behind,
-                "ready": self.ready_behind,
+                "outlet": self.outlet,
             }
             self.scope["extensions"]["gatehouse.line"] = line
 
     # -- sending
 
+    def look_out(self) -> None:
+        """Open the outlet where a message need not wait, and shut it where it must, or none may follow."""
+        is_free = (
+            self.handshake_complete
+            and self.writable.is_set()
+            and not self.sending.locked()
+            and not self.disconnected
+            and self.conn.state is State.OPEN
+        )
+        self.outlet.write = self.transport.write if is_free else None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.look_out()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.look_out()
+
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] != "websocket.send":
             await super().send(message)
+            self.look_out()
             if message["type"] == "websocket.accept":
                 if not self.handshake_complete:
                     raise ClientDisconnected  # it has just gone; what comes next would be a mistake
                 self.request.headers.clear()  # `scope` has them, too
             return
         data = message.get("bytes") or b""
-        async with self.sending:  # no other message may begin between two parts
+        await self.begin()
+        try:
             if len(data) > PART_BYTES and self.handshake_complete and not self.close_sent:
                 await self.send_parts(data)
             else:
                 await super().send(message)
                 self.parts_sent += 1
+        finally:
+            self.finish()
 
     async def send_behind(self, head: bytes, body: Data) -> None:
         """Send a message that begins with `head` and goes on with `body`, which others are sent too."""
         if len(body) <= PART_BYTES:
             await self.send({"type": "websocket.send", "bytes": head + bytes(body)})
             return
-        async with self.sending:
+        await self.begin()
+        try:
             await self.send_parts(body, head)
+        finally:
+            self.finish()
 
-    def ready_behind(self, head: bytes, body: Data) -> Callable[[], object] | None:
-        """What sends as `send_behind` does; none where that needs a wait, or the client has gone."""
-        can_write = (
-            isinstance(body, bytes)
-            and len(body) <= PART_BYTES
-            and self.writable.is_set()
-            and not self.sending.locked()
-            and not self.disconnected
-            and self.conn.state is State.OPEN
-        )
-        if not can_write:
-            return None
-        self.parts_sent += 1
-        return partial(self.transport.write, framed(head, body))
+    async def begin(self) -> None:
+        """Until `finish` no other message begins: not between two parts, nor before one that waits."""
+        await self.sending.acquire()
+        self.outlet.write = None
+
+    def finish(self) -> None:
+        self.sending.release()
+        self.look_out()
 
     async def send_parts(self, data: Data, head: bytes = b"") -> None:
         """Send a long message as WebSocket fragments: what the client does not take is not copied."""
@@ -238,6 +259,12 @@ class ClosingSocket(WebSocketsSansIOProtocol):
             self.take()
         return message
 
+    def handle_events(self) -> None:
+        """After what came, which may have been the end, no message may follow."""
+        super().handle_events()
+        if self.conn.state is not State.OPEN:
+            self.look_out()
+
     def handle_ping(self) -> None:
         """Answer, unless the client reads nothing: its pings would fill the memory with answers."""
         pong = b"".join(self.conn.data_to_send())
@@ -286,6 +313,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.look_out()
         self.transport.write(b"".join(self.conn.data_to_send()))
         if self.read_paused:
             self.read_paused = False
@@ -296,6 +324,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         if self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN:
             self.stop_keepalive()
             self.conn.send_close(ResetError.close_code, DRAINING)
+            self.look_out()
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.abort)
             return
@@ -316,6 +345,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
+        self.look_out()
         self.loop.call_later(GOODBYE_S, self.transport.abort)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:

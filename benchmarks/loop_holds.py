@@ -24,16 +24,16 @@ import tempfile
 import time
 import traceback
 from asyncio.events import Handle
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from benchmarks.rooms_memory import ROOT, make_site, say, var_uint
+from collab.engine.outlet import Outlet
 
 if TYPE_CHECKING:
     from collab.engine.connection import Connection
@@ -112,14 +112,20 @@ class Sink:
         self.received_bytes = 0
         self.parts = 0
         self.reads = asyncio.Event()
+        self.outlet = Outlet()
+        self.head = b""
+        self.read()
+
+    def read(self) -> None:
         self.reads.set()
+        self.outlet.write = self._take
 
-    def ready(self, frame: Any) -> Callable[[], object] | None:
-        can_write = self.reads.is_set() and len(frame) <= PART_BYTES
-        return partial(self._take, len(frame)) if can_write else None
+    def stop(self) -> None:
+        self.reads.clear()
+        self.outlet.write = None
 
-    def _take(self, size: int) -> None:
-        self.received_bytes += size
+    def _take(self, frame: bytes) -> None:
+        self.received_bytes += len(frame)
         self.parts += 1
 
     async def send(self, frame: Any) -> None:
@@ -291,13 +297,13 @@ async def long_room(scene: Scene) -> None:
     await slow.settle()
     long = [create_update_message(update_of([written_by(8, n * 1_800_000, 20_000)])) for n in range(5)]
     async with scene.timed("60 MB: slow client falls behind, comes back"):
-        slow.sink.reads.clear()
+        slow.sink.stop()
         await slow.say(create_sync_step_1_message(b"\x00"))
         for frame in long:
             await first.say(frame)
         await asyncio.sleep(0.5)
         assert slow.connection.is_behind
-        slow.sink.reads.set()
+        slow.sink.read()
         await slow.settle()
     async with scene.timed("60 MB: checkpoint and compaction"):
         for index in range(1_100):
@@ -354,13 +360,13 @@ async def many_clients_room(scene: Scene) -> None:
             await client.say(known)
             await client.settle()
         async with scene.timed(f"{total:,} clients: slow client falls behind, comes back"):
-            client.sink.reads.clear()
+            client.sink.stop()
             await client.say(create_sync_step_1_message(b"\x00"))
             for part in long:
                 await first.say(part)
             await asyncio.sleep(0.5)
             assert client.connection.is_behind
-            client.sink.reads.set()
+            client.sink.read()
             await client.settle()
         async with scene.timed(f"{total:,} clients: the same 20,000 again"):
             await first.say(frame)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from collab.engine.outlet import Outlet
 from collab.engine.pieces import Data
 
 
@@ -17,21 +15,18 @@ class SocketTransport:
         head: what every frame begins with.
     """
 
-    #: What sends a frame at once, if the line can.
-    ready: Callable[[Data], Callable[[], object] | None]
-
     def __init__(self, consumer: AsyncWebsocketConsumer, head: bytes = b"") -> None:
         self._consumer = consumer
-        self._head = head
+        self.head = head
         self._line = consumer.scope.get("extensions", {}).get("gatehouse.line")
-        self.ready = _never if self._line is None else partial(self._line["ready"], head)
+        self.outlet: Outlet = Outlet() if self._line is None else self._line["outlet"]
 
     async def send(self, frame: Data) -> None:
         """Send one frame; where the line can, without a copy of a long one."""
         if self._line is None:
-            await self._consumer.base_send({"type": "websocket.send", "bytes": self._head + bytes(frame)})
+            await self._consumer.base_send({"type": "websocket.send", "bytes": self.head + bytes(frame)})
         else:
-            await self._line["send"](self._head, frame)
+            await self._line["send"](self.head, frame)
 
     async def close(self, code: int, reason: str) -> None:
         await self._consumer.close(code=code, reason=reason)
@@ -42,7 +37,3 @@ class SocketTransport:
 
     def progress(self) -> int:
         return 0 if self._line is None else int(self._line["progress"]())
-
-
-def _never(frame: Data) -> None:
-    return None

@@ -24,6 +24,7 @@ from collab.engine.gate import ParsedUpdate
 from collab.engine.identity import Identity
 from collab.engine.limits import Limits
 from collab.engine.meter import MessageRate, Meter
+from collab.engine.outlet import MAX_OUTLET_BYTES, Outlet
 from collab.engine.pieces import Data
 from collab.engine.protocol import create_permission_denied_message
 
@@ -58,10 +59,14 @@ def brought_by(update: ParsedUpdate) -> Lacks:
 
 
 class Transport(Protocol):
-    """The way to one client; `send` and `close` wait while the client does not read."""
+    """The way to one client; `send` and `close` wait while the client does not read.
 
-    def ready(self, frame: Data) -> Callable[[], object] | None:
-        """What sends the frame, if that needs no wait; to be called before anything else is sent."""
+    Attributes:
+        outlet: what need not wait goes there, behind `head`, with which `send` begins every frame.
+    """
+
+    outlet: Outlet
+    head: bytes
 
     async def send(self, frame: Data) -> None: ...
 
@@ -92,6 +97,39 @@ class Connection:
     #: Whether each question of the client is answered with one of ours, instead of one when it joins.
     asks_in_turn = False
 
+    __slots__ = (
+        "_behind",
+        "_clock",
+        "_closed",
+        "_ending",
+        "_last_sent_at",
+        "_limits",
+        "_progress",
+        "_queue",
+        "_queued_bytes",
+        "_rate",
+        "_sending_since",
+        "_transport",
+        "_work",
+        "can_write",
+        "catch_up",
+        "confirmation",
+        "head",
+        "id",
+        "identity",
+        "is_closed",
+        "is_idle",
+        "known_now",
+        "meter",
+        "on_renamed",
+        "on_write_denied",
+        "outlet",
+        "owner",
+        "user_id",
+        "wants_echo",
+        "was_sent",
+    )
+
     def __init__(
         self,
         transport: Transport,
@@ -120,6 +158,12 @@ class Connection:
         self.on_write_denied: Callable[[], None] = lambda: None
         #: Told of the user's name whenever access was asked for again.
         self.on_renamed: Callable[[str], None] = lambda name: None
+        self.outlet = transport.outlet
+        self.head = transport.head
+        #: Whether it is open, and `drain()` runs and has nothing to send.
+        self.is_idle = False
+        #: Whether something was sent past `drain()` since `is_silent` was asked.
+        self.was_sent = False
         self._transport = transport
         self._limits = limits
         self._clock = clock
@@ -127,7 +171,6 @@ class Connection:
         self._queued_bytes = 0
         self._behind: _Behind | None = None
         self._work = Flag()
-        self._is_idle = False  # whether it is open, and `drain()` runs and has nothing to send
         self._ending: tuple[CollabError, bytes | None] | None = None
         self._sending_since: float | None = None
         self._progress = 0
@@ -173,22 +216,21 @@ class Connection:
         Args:
             lacks: what the receiver has to be sent again if the queue is dropped.
         """
-        send_to_all((self,), frame, lacks)
+        write = self.outlet.write if self.is_idle else None
+        if write is None or not isinstance(frame, bytes) or len(frame) > MAX_OUTLET_BYTES:
+            self.enqueue(frame, lacks)
+        else:
+            write(self.outlet.framed(self.head, frame))
+            self.was_sent = True
 
-    def _ready(self, frame: Data) -> Callable[[], object] | None:
-        """What sends a frame at once; none where it has to be queued."""
-        write = self._transport.ready(frame) if self._is_idle else None
-        if write is not None:
-            self._last_sent_at = self._clock()
-        return write
-
-    def _enqueue(self, frame: Data, lacks: Lacks) -> None:
+    def enqueue(self, frame: Data, lacks: Lacks = NOTHING) -> None:
+        """Have a frame sent behind all that waits already, see `send`."""
         if self.is_closed:
             return
         if self._behind is not None:
             self._behind.owe(lacks)
             return
-        self._is_idle = False
+        self.is_idle = False
         if not isinstance(self._queue, deque):
             self._queue = deque()
         self._queue.append((frame, lacks))
@@ -260,7 +302,7 @@ class Connection:
         if self.is_closed:
             return
         self.is_closed = True
-        self._is_idle = False
+        self.is_idle = False
         if self._closed is not None:
             self._closed.set()
         self._queue = ()
@@ -288,7 +330,10 @@ class Connection:
         return self._clock() - self._sending_since > patience_s
 
     def is_silent(self, interval_s: float) -> bool:
-        """Whether nothing was sent for `interval_s` and nothing is about to be."""
+        """Whether nothing was sent for `interval_s` and nothing is about to be; to be asked often."""
+        if self.was_sent:
+            self.was_sent = False
+            self._last_sent_at = self._clock()
         return self._sending_since is None and self._clock() - self._last_sent_at > interval_s
 
     async def drain(self) -> None:
@@ -311,7 +356,7 @@ class Connection:
                 await self._transport.close(error.close_code, error.reason)
                 return
             else:
-                self._is_idle = True
+                self.is_idle = True
                 self._queue = ()
                 self._work.clear()
                 await self._work.wait()
@@ -337,21 +382,20 @@ class Connection:
             self._sending_since = None
 
 
-def send_to_all(connections: Iterable[Connection], frame: Data, lacks: Lacks = NOTHING) -> None:
-    """Send a frame to each of them, or queue it, see `Connection.send`.
-
-    First what decides about each, then the writes and nothing else: each of them takes the processor through
-    so much of the kernel that the interpreter has to come back into its caches.
-    """
-    writes = []
+def send_to_all(connections: Iterable[Connection], frame: bytes, lacks: Lacks = NOTHING) -> None:
+    """Send a frame to each of them, or queue it, see `Connection.send`: with little between two writes."""
+    can_write = len(frame) <= MAX_OUTLET_BYTES
+    framed: dict[bytes, bytes] = {}
     for connection in connections:
-        write = connection._ready(frame)
+        write = connection.outlet.write if can_write and connection.is_idle else None
         if write is None:
-            connection._enqueue(frame, lacks)
-        else:
-            writes.append(write)
-    for write in writes:
-        write()
+            connection.enqueue(frame, lacks)
+            continue
+        data = framed.get(connection.head)
+        if data is None:
+            data = framed[connection.head] = connection.outlet.framed(connection.head, frame)
+        write(data)
+        connection.was_sent = True
 
 
 class _Behind:

@@ -34,6 +34,15 @@ class HocuspocusConnection(Connection):
 
     asks_in_turn = True
 
+    __slots__ = (
+        "_asked_in_turn",
+        "_asked_unbidden",
+        "_denied",
+        "_unasked",
+        "_unsaid",
+        "_wants_token",
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._denied = 0  # changes that the next SyncStep2 brings again

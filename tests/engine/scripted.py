@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from uuid import UUID
 
 from collab.engine.connection import Connection
 from collab.engine.errors import CollabError, UnavailableError
 from collab.engine.limits import Limits
+from collab.engine.outlet import Outlet
 from collab.engine.ports import Grant
 
 
@@ -47,22 +47,35 @@ class Line:
         self._reads = asyncio.Event()
         self._last_read: bytes | None = None
         self.parts = 0
-        self.takes_at_once = False
+        self.outlet = Outlet()
+        self.head = b""
+        self._takes_at_once = False
         if is_reading:
             self._reads.set()
 
     def read_again(self) -> None:
         self._reads.set()
+        self._look_out()
 
     def stop_reading(self) -> None:
         self._reads.clear()
+        self._look_out()
 
     def stop_reading_after(self, frame: bytes) -> None:
         self._last_read = frame
 
-    def ready(self, frame: bytes) -> Callable[[], object] | None:
+    @property
+    def takes_at_once(self) -> bool:
+        return self._takes_at_once
+
+    @takes_at_once.setter
+    def takes_at_once(self, value: bool) -> None:
+        self._takes_at_once = value
+        self._look_out()
+
+    def _look_out(self) -> None:
         can_write = self.takes_at_once and self._reads.is_set() and self.closed is None
-        return partial(self.frames.append, frame) if can_write else None
+        self.outlet.write = self.frames.append if can_write else None
 
     async def send(self, frame: bytes) -> None:
         await self._reads.wait()
@@ -75,10 +88,12 @@ class Line:
     async def close(self, code: int, reason: str) -> None:
         await self._reads.wait()
         self.closed = code, reason
+        self._look_out()
 
     def abort(self, code: int, reason: str) -> None:
         self.closed = code, reason
         self._reads.set()
+        self._look_out()
 
     def progress(self) -> int:
         return self.parts

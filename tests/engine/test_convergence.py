@@ -25,6 +25,7 @@ from collab.engine.gate import parse_state_vector, parse_update
 from collab.engine.limits import Limits
 from collab.engine.logged import LoggedReplication
 from collab.engine.memory import MemoryLog
+from collab.engine.outlet import Outlet
 from collab.engine.peers import PeerReplication
 from collab.engine.ports import Compactor, Receiver, RelayMessage
 from collab.engine.protocol import (
@@ -139,6 +140,8 @@ class Editor:
 
     def __init__(self, number: int) -> None:
         self.number = number + 1
+        self.outlet = Outlet()
+        self.head = b""
         self._wants_echo = number % 2 == 0
         self.document = Document()
         self.acknowledged: list[bytes] = []
@@ -194,9 +197,6 @@ class Editor:
             if self._wants_echo and isinstance(message, Update) and message.update in self._own:
                 self.acknowledged.append(message.update)
             self.document.take_in(parse_update(message.update))
-
-    def ready(self, frame: bytes) -> None:
-        return None
 
     async def close(self, code: int, reason: str) -> None:
         raise AssertionError(f"closed with {code}: {reason}")
