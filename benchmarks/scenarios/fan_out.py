@@ -8,6 +8,7 @@ from typing import ClassVar
 from benchmarks.generator import Load
 from benchmarks.scenarios.base import LOAD_COLUMN, Column, Launch, Outcome, Scenario, metered, problems_of
 from benchmarks.servers.base import Plan
+from benchmarks.servers.catalogue import WITH_FLOOR
 from benchmarks.verify import problems_of_sample
 
 
@@ -17,9 +18,10 @@ class FanOut(Scenario):
 
     clients: int
     rate: int
-    seconds: float = 10.0
+    seconds: float = 20.0
     warm_up_s: float = 2.0
 
+    servers: ClassVar = WITH_FLOOR
     columns: ClassVar = (
         Column("cpu_us", "CPU, µs a delivery"),
         Column("p50_ms", "p50, ms", 2),

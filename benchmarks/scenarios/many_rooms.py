@@ -8,6 +8,7 @@ from typing import ClassVar
 from benchmarks.generator import Load
 from benchmarks.scenarios.base import LOAD_COLUMN, Column, Launch, Outcome, Scenario, metered, problems_of
 from benchmarks.servers.base import Plan
+from benchmarks.servers.catalogue import WITH_FLOOR
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class ManyRooms(Scenario):
     seconds: float = 10.0
     warm_up_s: float = 2.0
 
+    servers: ClassVar = WITH_FLOOR
     columns: ClassVar = (
         Column("cpu_us", "CPU, µs an update", 0),
         Column("p50_ms", "p50, ms", 2),

@@ -113,6 +113,19 @@ class YpyWebsocket(PythonPeer):
         super().install(cache)
 
 
+class Uvicorn(Peer):
+    """Not one that is compared: Gatehouse's own foundation, with nothing on it."""
+
+    name, title = "uvicorn", "uvicorn alone"
+
+    @classmethod
+    def install(cls, cache: Path) -> None:
+        cls._installed = _PEERS / cls.name
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "server.py"]
+
+
 def _install(name: str, sources: list[Path], cache: Path, fill: Callable[[Path], None]) -> Path:
     """Copy the sources into the cache and fill up the place, once for each state of the sources.
 
