@@ -2,7 +2,8 @@
 
 The ORM writes a statement anew for every number of rows, with a parameter for each value: half of what a
 commit of the log costs is spent on its text, and every connection keeps the last of them. These are
-composed once. What is not PostgreSQL is SQLite.
+composed once. What is not PostgreSQL is SQLite, whose driver is given them without Django's cursors: they are
+more work than the statements, and after a pause all of it has to come back into the processor's caches.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ def lock_rows(model: type[Model], column: str, ids: Iterable[UUID]) -> dict[UUID
     writer anyway.
     """
     own = _connection()
-    is_postgresql = own.vendor == "postgresql"
     statement = _locking(own.vendor, model, column)
-    with own.cursor() as cursor:
-        cursor.execute(statement, [list(ids) if is_postgresql else json.dumps([each.hex for each in ids])])
-        rows = cursor.fetchall()
-    return dict(rows) if is_postgresql else {UUID(row_id): value for row_id, value in rows}
+    if own.vendor == "postgresql":
+        with own.cursor() as cursor:
+            cursor.execute(statement, [list(ids)])
+            return dict(cursor.fetchall())
+    by_digits = {each.hex: each for each in ids}
+    with own.wrap_database_errors:
+        rows = own.connection.execute(statement, [json.dumps(list(by_digits))]).fetchall()
+    return {by_digits[digits]: value for digits, value in rows}
 
 
 def insert_rows(
@@ -64,15 +68,25 @@ def _execute(
 ) -> None:
     if not rows:
         return
-    prepared = [
-        [field.get_db_prep_value(value, own) for value in column]
-        for field, column in zip(fields, zip(*rows, strict=True), strict=True)
-    ]
-    with own.cursor() as cursor:
-        if own.vendor == "postgresql":
+    columns = zip(*rows, strict=True)
+    prepared = [_prepared(own, field, column) for field, column in zip(fields, columns, strict=True)]
+    if own.vendor == "postgresql":
+        with own.cursor() as cursor:
             cursor.execute(statement, prepared)
-        else:
-            cursor.executemany(statement, list(zip(*prepared, strict=True)))
+    else:
+        with own.wrap_database_errors:
+            own.connection.executemany(statement, zip(*prepared, strict=True))
+
+
+def _prepared(own: BaseDatabaseWrapper, field: Field[Any, Any], values: Sequence[Any]) -> list[Any]:
+    """Values as the driver takes them; one that is repeated, as a date is, is made once."""
+    prepared = []
+    last = made = None
+    for value in values:
+        if value is not last:
+            last, made = value, field.get_db_prep_value(value, own)
+        prepared.append(made)
+    return prepared
 
 
 # -- statements; names are the models', values are parameters
@@ -84,7 +98,7 @@ def _locking(vendor: str, model: type[Model], column: str) -> str:
     select = f"SELECT {key}, {name} FROM {_table(model)} WHERE {key}"  # noqa: S608
     if vendor == "postgresql":
         return f"{select} = ANY(%s::uuid[]) ORDER BY {key} FOR NO KEY UPDATE"
-    return f"{select} IN (SELECT value FROM json_each(%s))"  # noqa: S608
+    return f"{select} IN (SELECT value FROM json_each(?))"  # noqa: S608
 
 
 @cache
@@ -93,7 +107,7 @@ def _insertion(vendor: str, model: type[Model], columns: tuple[str, ...]) -> str
     insert = f"INSERT INTO {_table(model)} ({', '.join(map(_quoted, fields))})"
     if vendor == "postgresql":
         return f"{insert} SELECT * FROM {_arrays(fields)}"  # noqa: S608
-    return f"{insert} VALUES ({', '.join(['%s'] * len(fields))})"
+    return f"{insert} VALUES ({', '.join('?' * len(fields))})"
 
 
 @cache
@@ -103,7 +117,7 @@ def _change(vendor: str, model: type[Model], column: str) -> str:
     if vendor == "postgresql":
         given = f"{_arrays(fields)} AS given (value, id)"
         return f"{update} = given.value FROM {given} WHERE {_quoted(key)} = given.id"
-    return f"{update} = %s WHERE {_quoted(key)} = %s"
+    return f"{update} = ? WHERE {_quoted(key)} = ?"
 
 
 def _arrays(fields: Sequence[Field[Any, Any]]) -> str:
@@ -133,5 +147,7 @@ def _quoted(field: Field[Any, Any]) -> str:
 
 
 def _connection() -> BaseDatabaseWrapper:
-    """This thread's; `django.db.connection` finds it again for every attribute."""
-    return connections[DEFAULT_DB_ALIAS]
+    """This thread's, open; `django.db.connection` finds it again for every attribute."""
+    own = connections[DEFAULT_DB_ALIAS]
+    own.ensure_connection()
+    return own
