@@ -11,7 +11,7 @@ const EMPTY_UPDATE = Buffer.from([0, 0])
 const AUTH = 2
 const SYNC_REPLY = 4
 const SYNC_STATUS = 8
-const HOCUSPOCUS_PING = Buffer.from([9])
+const QUERY_AWARENESS = 3
 const VERSION = Buffer.from('4.7.0')
 
 class Dialect {
@@ -79,8 +79,9 @@ class Hocuspocus extends Dialect {
     return type === SYNC_REPLY ? SYNC : type === SYNC_STATUS ? -1 : type
   }
 
+  /** Whom the server does not hear for a minute it sends away; a ping of one byte it takes for a fault. */
   keepalive () {
-    return HOCUSPOCUS_PING
+    return Buffer.concat([this.prefix, varUint(QUERY_AWARENESS)])
   }
 }
 
