@@ -42,7 +42,7 @@ class Saturation(Scenario):
     seconds: float = 3.0
     first_rate: float = 20.0
     halvings: int = 4
-    max_rate: float = 50_000.0
+    max_rate: float = 100_000.0
 
     columns: ClassVar = (
         Column("deliveries_per_s", "deliveries/s", 0),
