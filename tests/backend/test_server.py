@@ -123,6 +123,10 @@ class Peer:
         close = self.protocol.close_rcvd
         return None if close is None else (close.code, close.reason)
 
+    def close(self) -> None:
+        self.protocol.send_close(1000)
+        self._flush()
+
     def leave(self) -> None:
         self._writer.transport.abort()
 
@@ -286,6 +290,41 @@ async def test_nothing_is_written_at_once_to_a_client_that_does_not_read(peers: 
         await peers(port)
         connection = await stuck_socket(server)
         assert connection.transport.get_write_buffer_size() <= 2 * WRITE_BUFFER_BYTES + 100
+
+
+async def test_client_that_reads_again_is_written_to_at_once_again(peers: MakePeer) -> None:
+    is_full = asyncio.Event()
+
+    async def act(scope: Any, send: Any) -> None:
+        while write_at_once(scope, b"", bytes(60_000)):
+            pass
+        is_full.set()
+        await until(lambda: write_at_once(scope, b"", b"again"))
+
+    async with serving(Recorder(act)) as (_, port):
+        peer = await peers(port)
+        await asyncio.wait_for(is_full.wait(), 5)
+        await peer.read(until=lambda: peer.messages[-1:] == [b"again"])
+    assert set(peer.messages[:-1]) == {bytes(60_000)}
+
+
+@pytest.mark.parametrize("end", ["close", "leave"])
+async def test_nothing_is_written_at_once_to_a_client_that_has_gone(peers: MakePeer, end: str) -> None:
+    gone: list[bool] = []
+
+    async def act(scope: Any, send: Any) -> None:
+        gone.append(write_at_once(scope, b"", b"1"))
+        await until(lambda: scope["extensions"]["gatehouse.line"]["outlet"].write is None)
+        gone.append(write_at_once(scope, b"", b"2"))
+
+    app = Recorder(act)
+    async with serving(app) as (_, port):
+        peer = await peers(port)
+        await peer.read(until=lambda: peer.messages)
+        getattr(peer, end)()
+        await asyncio.wait_for(app.ended.wait(), 5)
+    assert (gone, app.failures) == ([True, False], [])
+    assert peer.messages == [b"1"]
 
 
 async def test_many_messages_that_come_at_once_leave_others_their_turns(peers: MakePeer) -> None:
