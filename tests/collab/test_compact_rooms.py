@@ -269,6 +269,15 @@ def test_command_with_more_words_tells_of_each_room() -> None:
     assert f"{room.pk}  {sum(map(len, ROWS))} → {len(COLLECTED)} bytes\n" in run("--verbosity", 2)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl+C as a terminal has it; who runs the tests in the background of a shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_command_that_is_interrupted_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     rooms = sorted(new_room(*ROWS).pk for _ in range(3))
     collect = Sandbox.collect
