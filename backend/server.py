@@ -99,7 +99,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.look_out()
+        self.set_outlet()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -115,7 +115,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
     # -- sending
 
-    def look_out(self) -> None:
+    def set_outlet(self) -> None:
         """Open the outlet where a message need not wait, and shut it where it must, or none may follow."""
         is_free = (
             self.handshake_complete
@@ -128,16 +128,16 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.look_out()
+        self.set_outlet()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.look_out()
+        self.set_outlet()
 
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] != "websocket.send":
             await super().send(message)
-            self.look_out()
+            self.set_outlet()
             if message["type"] == "websocket.accept":
                 if not self.handshake_complete:
                     raise ClientDisconnected  # it has just gone; what comes next would be a mistake
@@ -172,7 +172,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
     def finish(self) -> None:
         self.sending.release()
-        self.look_out()
+        self.set_outlet()
 
     async def send_parts(self, data: Data, head: bytes = b"") -> None:
         """Send a long message as WebSocket fragments: what the client does not take is not copied."""
@@ -263,7 +263,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         """After what came, which may have been the end, no message may follow."""
         super().handle_events()
         if self.conn.state is not State.OPEN:
-            self.look_out()
+            self.set_outlet()
 
     def handle_ping(self) -> None:
         """Answer, unless the client reads nothing: its pings would fill the memory with answers."""
@@ -313,7 +313,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.look_out()
+        self.set_outlet()
         self.transport.write(b"".join(self.conn.data_to_send()))
         if self.read_paused:
             self.read_paused = False
@@ -324,7 +324,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         if self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN:
             self.stop_keepalive()
             self.conn.send_close(ResetError.close_code, DRAINING)
-            self.look_out()
+            self.set_outlet()
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_timer = self.loop.call_later(GOODBYE_S, self.transport.abort)
             return
@@ -345,7 +345,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
-        self.look_out()
+        self.set_outlet()
         self.loop.call_later(GOODBYE_S, self.transport.abort)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:

@@ -216,14 +216,9 @@ class Connection:
         Args:
             lacks: what the receiver has to be sent again if the queue is dropped.
         """
-        write = self.outlet.write if self.is_idle else None
-        if write is None or not isinstance(frame, bytes) or len(frame) > MAX_OUTLET_BYTES:
-            self.enqueue(frame, lacks)
-        else:
-            write(self.outlet.framed(self.head, frame))
-            self.was_sent = True
+        send_to_all((self,), frame, lacks)
 
-    def enqueue(self, frame: Data, lacks: Lacks = NOTHING) -> None:
+    def enqueue(self, frame: Data, lacks: Lacks) -> None:
         """Have a frame sent behind all that waits already, see `send`."""
         if self.is_closed:
             return
@@ -382,18 +377,18 @@ class Connection:
             self._sending_since = None
 
 
-def send_to_all(connections: Iterable[Connection], frame: bytes, lacks: Lacks = NOTHING) -> None:
-    """Send a frame to each of them, or queue it, see `Connection.send`: with little between two writes."""
-    can_write = len(frame) <= MAX_OUTLET_BYTES
+def send_to_all(connections: Iterable[Connection], frame: Data, lacks: Lacks = NOTHING) -> None:
+    """Send a frame to each of them at once, or queue it: with little between two writes."""
+    short = frame if isinstance(frame, bytes) and len(frame) <= MAX_OUTLET_BYTES else None
     framed: dict[bytes, bytes] = {}
     for connection in connections:
-        write = connection.outlet.write if can_write and connection.is_idle else None
-        if write is None:
+        write = connection.outlet.write if connection.is_idle else None
+        if write is None or short is None:
             connection.enqueue(frame, lacks)
             continue
         data = framed.get(connection.head)
         if data is None:
-            data = framed[connection.head] = connection.outlet.framed(connection.head, frame)
+            data = framed[connection.head] = connection.outlet.framed(connection.head, short)
         write(data)
         connection.was_sent = True
 

@@ -21,6 +21,6 @@ class Outlet:
 
     __slots__ = ("framed", "write")
 
-    def __init__(self, framed: Callable[[bytes, bytes], bytes] | None = None) -> None:
-        self.framed = framed or bytes.__add__
+    def __init__(self, framed: Callable[[bytes, bytes], bytes] = bytes.__add__) -> None:
+        self.framed = framed
         self.write: Callable[[bytes], object] | None = None

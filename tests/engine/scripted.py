@@ -55,11 +55,11 @@ class Line:
 
     def read_again(self) -> None:
         self._reads.set()
-        self._look_out()
+        self._set_outlet()
 
     def stop_reading(self) -> None:
         self._reads.clear()
-        self._look_out()
+        self._set_outlet()
 
     def stop_reading_after(self, frame: bytes) -> None:
         self._last_read = frame
@@ -71,9 +71,9 @@ class Line:
     @takes_at_once.setter
     def takes_at_once(self, value: bool) -> None:
         self._takes_at_once = value
-        self._look_out()
+        self._set_outlet()
 
-    def _look_out(self) -> None:
+    def _set_outlet(self) -> None:
         can_write = self.takes_at_once and self._reads.is_set() and self.closed is None
         self.outlet.write = self.frames.append if can_write else None
 
@@ -88,12 +88,12 @@ class Line:
     async def close(self, code: int, reason: str) -> None:
         await self._reads.wait()
         self.closed = code, reason
-        self._look_out()
+        self._set_outlet()
 
     def abort(self, code: int, reason: str) -> None:
         self.closed = code, reason
         self._reads.set()
-        self._look_out()
+        self._set_outlet()
 
     def progress(self) -> int:
         return self.parts
