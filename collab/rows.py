@@ -9,14 +9,37 @@ more work than the statements, and after a pause all of it has to come back into
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
+
+
+@contextmanager
+def write_transaction() -> Iterator[None]:
+    """What the functions of this module write inside is written as a whole, or not at all.
+
+    On SQLite it does without `atomic`, for the same reason as without cursors: for Django, there is no
+    transaction then.
+    """
+    own = _connection()
+    if own.vendor == "postgresql" or own.in_atomic_block:
+        with transaction.atomic():
+            yield
+        return
+    with own.wrap_database_errors:
+        own.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            own.connection.execute("COMMIT")
+        except BaseException:
+            own.connection.rollback()
+            raise
 
 
 def lock_rows(model: type[Model], column: str, ids: Iterable[UUID]) -> dict[UUID, Any]:

@@ -13,7 +13,7 @@ from collab.engine.errors import UnavailableError
 from collab.engine.ports import LogPart, NewRow
 from collab.ids import AsText, Ids, IsAnyOf
 from collab.models import Checkpoint, RoomHead, StoredUpdate
-from collab.rows import insert_rows, lock_rows, update_rows
+from collab.rows import insert_rows, lock_rows, update_rows, write_transaction
 from collab.threads import DatabaseThreads
 
 #: Threads that load rooms; commits have one of their own, and so have checkpoints, which may be large.
@@ -51,7 +51,7 @@ class DatabaseLog:
         self._readers.close()
 
 
-@transaction.atomic
+@write_transaction()
 def append_rows(rows: Sequence[NewRow]) -> list[int | None]:
     """Number the rows and store them; none where the room is gone.
 

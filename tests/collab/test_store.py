@@ -209,10 +209,12 @@ async def test_rows_of_a_failed_commit_are_all_absent(
         raise DatabaseError("disk full")
 
     room = await sync_to_async(make_room)()
-    monkeypatch.setattr("collab.store.update_rows", fail)
-    with pytest.raises(UnavailableError):
-        await database_log.append(rows(str(room.pk), b"a"))
+    with monkeypatch.context() as patch:
+        patch.setattr("collab.store.update_rows", fail)
+        with pytest.raises(UnavailableError):
+            await database_log.append(rows(str(room.pk), b"a"))
     assert not await StoredUpdate.objects.filter(room=room).aexists()
+    assert await database_log.append(rows(str(room.pk), b"b")) == [1]
 
 
 async def test_checkpoint_ahead_of_the_last_number_is_not_written(database_log: DatabaseLog) -> None:
