@@ -81,13 +81,15 @@ class ClosingSocket(WebSocketsSansIOProtocol):
         progress()            grows whenever the client has taken another part
         send(head, body)      one binary message of both, without a copy of a long body
         outlet                what sends a short one at once, where that need not wait
+        inbox                 what has a short one handled at once, where its `take` does that
     """
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self.conn.logger = protocol_logger
-        self.queue = Inbox()  # type: ignore[assignment]  # what is used of a queue
+        self.inbox = Inbox()
+        self.queue = self.inbox  # type: ignore[assignment]  # what is used of a queue
         self.writable = Flag()  # type: ignore[assignment]  # what is used of an event
         self.writable.set()
         self.sending = asyncio.Lock()
@@ -100,6 +102,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.set_outlet()
+        self.inbox.take = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -110,6 +113,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
                 "progress": lambda: self.parts_sent,
                 "send": self.send_behind,
                 "outlet": self.outlet,
+                "inbox": self.inbox,
             }
             self.scope["extensions"]["gatehouse.line"] = line
 
@@ -274,7 +278,7 @@ class ClosingSocket(WebSocketsSansIOProtocol):
     def handle_bytes(self, event: Frame) -> None:
         """Read on while the application keeps up: to stop and go on costs as much as a short message."""
         if event.fin and self.queue.empty() and not self.close_sent and len(event.data) <= PART_BYTES:
-            self.queue.put_nowait({"type": "websocket.receive", "bytes": bytes(event.data)})
+            self.inbox.put_bytes(bytes(event.data))
         else:
             super().handle_bytes(event)
 

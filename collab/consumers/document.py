@@ -218,6 +218,13 @@ class Document:
             case Leave():
                 await self._socket.forget(self)
 
+    def receive_at_once(self, frame: bytes, pos: int) -> bool:
+        """As `receive`, see `LiveRoom.receive_at_once`."""
+        connection, room = self._connection, self._room
+        if connection is None or room is None or not is_for_room(frame, pos):
+            return False
+        return room.receive_at_once(connection, frame, partial(decode_message_of, pos=pos))
+
     async def _renew(self, room: LiveRoom, connection: HocuspocusConnection, token: bytes) -> None:
         """Take a newer token of the same user; one that is not good ends the document."""
         assert self._session is not None

@@ -89,6 +89,7 @@ class HocuspocusConsumer(SocketConsumer):
         if engine.is_draining:
             await self.fail(ResetError(DRAINING))
         else:
+            self.take_at_once(self._receive_at_once, of=HocuspocusConsumer)
             self._watch = asyncio.create_task(self._keep_watch())
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -157,6 +158,16 @@ class HocuspocusConsumer(SocketConsumer):
             document = await self._receive_early(address, frame, pos)
         if document is not None and not self._is_ended:
             await document.receive(frame, pos)
+
+    def _receive_at_once(self, frame: bytes) -> bool:
+        if self._is_ended:
+            return False
+        try:
+            address, pos = decode_address(frame)
+            document = self._documents.get(address)
+            return document is not None and document.is_open and document.receive_at_once(frame, pos)
+        except MalformedError:  # `receive` says so
+            return False
 
     async def _receive_early(self, address: bytes, frame: bytes, pos: int) -> Document | None:
         """Take a frame to a document that is not open; gives the document if it is open after all.

@@ -86,6 +86,7 @@ class RoomConsumer(YjsConsumer):
 
     def _joined(self, room: LiveRoom, connection: Connection) -> None:
         assert self._session is not None
+        self.take_at_once(partial(room.receive_at_once, connection), of=RoomConsumer)
         self._session.begin(room, connection, partial(self._identify, connection))
 
     async def receive_text(self, connection: Connection, text: str) -> None:

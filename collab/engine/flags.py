@@ -17,6 +17,11 @@ class Flag:
     def is_set(self) -> bool:
         return self._is_set
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits, and has nothing to go on for yet."""
+        return any(not waiter.done() for waiter in self._waiters)
+
     def set(self) -> None:
         """Let everyone go on who waits now, and whoever comes before it is cleared."""
         self._is_set = True

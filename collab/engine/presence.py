@@ -80,7 +80,7 @@ class RoomPresence:
         """
         if len(data) <= SHORT_BYTES:
             with connection.meter:
-                self._take_in(connection, decode_awareness(data))
+                self.receive_short(connection, data)
             return
         news, missed = await finish_in_slices(self._walk(connection, data), connection.meter)
         if connection.is_closed or connection.id not in self._connections:
@@ -113,7 +113,9 @@ class RoomPresence:
             yield
         return checked, missed
 
-    def _take_in(self, connection: Connection, entries: list[AwarenessEntry]) -> None:
+    def receive_short(self, connection: Connection, data: bytes) -> None:
+        """As `receive`, without a pause."""
+        entries = decode_awareness(data)
         owner = connection.owner
         missed = self.awareness.missed_by(entries, owner)
         max_bytes = self._limits.max_awareness_bytes

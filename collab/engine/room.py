@@ -236,6 +236,47 @@ class LiveRoom:
             case Stateless(payload):
                 await self._receive_stateless(connection, payload)
 
+    def receive_at_once(
+        self,
+        connection: Connection,
+        frame: bytes,
+        decode: Callable[[bytes], DocumentMessage] = decode_message,
+    ) -> bool:
+        """Handle a frame of a client, if nothing has to be waited for; else `receive` has to.
+
+        Returns:
+            Whether it was handled. If not, nothing was taken in; also where `receive` will raise.
+        """
+        if len(frame) > SHORT_BYTES or len(frame) > self._limits.max_message_bytes:
+            return False
+        if connection.is_closed or connection.confirmation is not None or connection.meter.pause_s():
+            return False
+        try:
+            with connection.meter:
+                match decode(frame):
+                    case Update(data):
+                        connection.count_message()
+                        self._receive_short_update(connection, data)
+                    case AwarenessMessage(awareness):
+                        connection.count_message()
+                        self.presence.receive_short(connection, awareness)
+                    case _:
+                        return False
+        except CollabError:
+            return False
+        except Exception:
+            logger.exception("Connection %s closed: a frame could not be handled", connection.id)
+            self.close_connection(connection, CollabError("Internal error."))
+        return True
+
+    def _receive_short_update(self, connection: Connection, data: bytes) -> None:
+        changes = connection.changes_in(is_answer=False)
+        try:
+            update = parse_update(data, self._limits.max_structs_per_update)
+            self._take_in_of(connection, update, changes, is_answer=False)
+        except UpdateRefusedError as error:
+            connection.deny(str(error), changes)
+
     async def _parse_state_vector(self, data: bytes, meter: Meter) -> Clocks:
         if len(data) <= SHORT_BYTES:
             return parse_state_vector(data)
@@ -243,7 +284,6 @@ class LiveRoom:
 
     async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
         changes = connection.changes_in(is_answer=is_answer)
-        on_saved = partial(connection.confirm, changes) if changes else None
         try:
             update = await self.parse(data, connection.meter)
             while not connection.is_closed:
@@ -256,17 +296,30 @@ class LiveRoom:
                     if connection.is_closed or self.document is not document:
                         continue  # compaction has put another in its place
                     with connection.meter:
-                        if connection.can_write:
-                            self.take_in(update, connection, on_saved, plan)
-                        elif not (is_answer and self.document.contains(update, plan)):
-                            connection.deny_writing(READ_ONLY, changes)
-                        elif on_saved is not None:
-                            self._replication.when_saved(self, on_saved)
+                        self._take_in_of(connection, update, changes, is_answer=is_answer, plan=plan)
                 if plan is not None and update.parts > MAX_JOINED_PARTS:
                     await finish_in_slices(_let_go(update, plan), connection.meter)
                 return
         except UpdateRefusedError as error:
             connection.deny(str(error), changes)
+
+    def _take_in_of(
+        self,
+        connection: Connection,
+        update: ParsedUpdate,
+        changes: int,
+        *,
+        is_answer: bool,
+        plan: Plan | None = None,
+    ) -> None:
+        """Take in what a connection has sent, if it may write, or brings nothing new in its answer."""
+        on_saved = partial(connection.confirm, changes) if changes else None
+        if connection.can_write:
+            self.take_in(update, connection, on_saved, plan)
+        elif not (is_answer and self.document.contains(update, plan)):
+            connection.deny_writing(READ_ONLY, changes)
+        elif on_saved is not None:
+            self._replication.when_saved(self, on_saved)
 
     def _planning(self, update: ParsedUpdate) -> AbstractContextManager[Plan | None]:
         if len(update.data) <= SHORT_BYTES:

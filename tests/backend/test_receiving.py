@@ -11,7 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 
 from backend import server as server_module
-from backend.server import WRITE_BUFFER_BYTES, ClosingSocket
+from backend.server import PART_BYTES, WRITE_BUFFER_BYTES, ClosingSocket
 from tests.support.asgi_server import (
     MIB,
     MakePeer,
@@ -44,6 +44,85 @@ async def test_many_messages_that_come_at_once_leave_others_their_turns(peers: M
         assert turns - before >= 1_000
         app.acting.cancel()
     assert app.received == [number.to_bytes(2) for number in range(3_000)]
+
+
+class Taking:
+    """Waits where the test says so, and notes what came past its `receive`, and what did not."""
+
+    def __init__(self, refused: bytes = b"") -> None:
+        self.refused = refused
+        self.taken: list[bytes] = []
+        self.received: list[bytes] = []
+        self.all: list[bytes] = []
+        self.may_go_on = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.inbox: Any = None
+
+    def take(self, message: bytes) -> bool:
+        if message == self.refused:
+            return False
+        self.taken.append(message)
+        self.all.append(message)
+        return True
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.inbox = scope["extensions"]["gatehouse.line"]["inbox"]
+        self.inbox.take = self.take
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            self.received.append(message["bytes"])
+            self.all.append(message["bytes"])
+            await self.may_go_on.wait()
+        self.ended.set()
+
+
+async def test_message_for_an_application_that_waits_is_taken_at_once(peers: MakePeer) -> None:
+    app = Taking()
+    async with serving(app) as (_, port):
+        peer = await peers(port)
+        await peer.read(until=lambda: peer.status)
+        peer.send(b"1")
+        peer.send(b"2")
+        await until(lambda: len(app.taken) == 2)
+        peer.leave()
+        await asyncio.wait_for(app.ended.wait(), 5)
+        assert app.inbox.take is None
+    assert (app.taken, app.received) == ([b"1", b"2"], [])
+
+
+@pytest.mark.usefixtures("quick_goodbye")
+async def test_messages_behind_one_that_is_not_taken_wait_for_their_turn(peers: MakePeer) -> None:
+    app = Taking(refused=b"2")
+    async with serving(app) as (_, port):
+        peer = await peers(port)
+        await peer.read(until=lambda: peer.status)
+        for message in (b"1", b"2", b"3"):
+            peer.send(message)
+        await until(lambda: app.received)
+        peer.send(b"4")
+        await asyncio.sleep(0.1)
+        assert (app.taken, app.received) == ([b"1"], [b"2"])
+        app.may_go_on.set()
+        await until(lambda: len(app.all) == 4)
+    assert app.all == [b"1", b"2", b"3", b"4"]
+    assert app.received[:2] == [b"2", b"3"]
+
+
+@pytest.mark.usefixtures("quick_goodbye")
+async def test_long_message_and_one_in_parts_are_not_taken_at_once(peers: MakePeer) -> None:
+    app = Taking()
+    app.may_go_on.set()
+    async with serving(app) as (_, port):
+        peer = await peers(port)
+        await peer.read(until=lambda: peer.status)
+        peer.send(bytes(PART_BYTES + 1))
+        await until(lambda: app.received)
+        peer.protocol.send_binary(b"in ", fin=False)
+        peer.protocol.send_continuation(b"parts", fin=True)
+        await peer.send_raw(b"".join(peer.protocol.data_to_send()))
+        await until(lambda: len(app.received) == 2)
+    assert (app.taken, app.received) == ([], [bytes(PART_BYTES + 1), b"in parts"])
 
 
 @pytest.mark.usefixtures("quick_goodbye")

@@ -28,6 +28,25 @@ async def test_set_flag_is_not_waited_for() -> None:
     await asyncio.wait_for(flag.wait(), timeout=1)
 
 
+async def test_flag_is_awaited_while_somebody_waits_and_has_not_been_let_go_on() -> None:
+    flag = Flag()
+    assert not flag.is_awaited
+    waiting = asyncio.create_task(flag.wait())
+    await turns()
+    assert flag.is_awaited
+    flag.set()
+    assert not flag.is_awaited
+    await waiting
+
+
+async def test_flag_is_not_awaited_by_who_is_being_cancelled() -> None:
+    flag = Flag()
+    waiting = asyncio.create_task(flag.wait())
+    await turns()
+    waiting.cancel()
+    assert not flag.is_awaited
+
+
 async def test_cleared_flag_is_waited_for_again() -> None:
     flag = Flag()
     flag.set()

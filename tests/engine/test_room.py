@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ import pytest
 from collab.engine.awareness import AwarenessEntry, encode_awareness
 from collab.engine.connection import NOT_ANY_MORE
 from collab.engine.errors import (
+    CollabError,
     ForbiddenError,
     LimitError,
     MalformedError,
@@ -41,8 +42,9 @@ DELETE = update(deletes={7: [(0, 2)]})
 class Scene:
     """A room and those who are in it; `published` is what other processes would hear."""
 
-    def __init__(self, clock: FakeClock, limits: Limits) -> None:
+    def __init__(self, clock: FakeClock, limits: Limits, *, tries_at_once: bool) -> None:
         self.clock = clock
+        self.tries_at_once = tries_at_once
         self.limits = limits
         self.replication = NoReplication()
         self.published: list[RelayMessage] = []
@@ -59,19 +61,21 @@ class Scene:
         return joining
 
     async def send(self, sender: Client, frame: bytes) -> None:
-        await self.room.receive(sender.connection, frame)
+        if not (self.tries_at_once and self.room.receive_at_once(sender.connection, frame)):
+            await self.room.receive(sender.connection, frame)
         await turns()
 
 
 MakeScene = Callable[..., Scene]
 
 
-@pytest.fixture
-async def make_scene(clock: FakeClock) -> AsyncIterator[MakeScene]:
+@pytest.fixture(params=[False, True], ids=["in turn", "at once"])
+async def make_scene(clock: FakeClock, request: pytest.FixtureRequest) -> AsyncIterator[MakeScene]:
+    """Scenes for either way that frames come in: by the task of the connection, or past it where they can."""
     scenes: list[Scene] = []
 
     def make(**limits: int) -> Scene:
-        scenes.append(Scene(clock, Limits(**limits)))
+        scenes.append(Scene(clock, Limits(**limits), tries_at_once=request.param))
         return scenes[-1]
 
     yield make
@@ -345,6 +349,80 @@ async def test_frames_of_a_closed_connection_have_no_effect(scene: Scene) -> Non
     assert scene.room.presence.awareness.entries() == []
 
 
+# -- past the task of the connection
+
+
+@pytest.mark.parametrize("frame", [create_update_message(HELLO), presence((1, 0, b"{}"))])
+async def test_short_update_and_presence_are_handled_at_once(scene: Scene, frame: bytes) -> None:
+    author, other = await scene.join(), await scene.join()
+    assert scene.room.receive_at_once(author.connection, frame)
+    await turns()
+    assert other.frames == [frame]
+
+
+async def in_doubt(scene: Scene, author: Client) -> None:
+    author.connection.confirmation = asyncio.Event()
+
+
+async def working_too_much(scene: Scene, author: Client) -> None:
+    author.connection.meter.charge(10)
+
+
+async def closed(scene: Scene, author: Client) -> None:
+    scene.room.close_connection(author.connection, ForbiddenError("No more."))
+
+
+async def too_fast(scene: Scene, author: Client) -> None:
+    for _ in range(scene.limits.message_burst):
+        author.connection.count_message()
+
+
+async def not_kept(scene: Scene, author: Client) -> None:
+    scene.replication.refusal = UnavailableError("The store does not keep up.")
+
+
+@pytest.mark.parametrize("become", [in_doubt, working_too_much, closed, too_fast, not_kept])
+async def test_update_that_has_to_wait_or_ends_the_connection_is_left_to_its_task(
+    scene: Scene, become: Callable[[Scene, Client], Awaitable[None]]
+) -> None:
+    author, other = await scene.join(), await scene.join()
+    await become(scene, author)
+    assert not scene.room.receive_at_once(author.connection, create_update_message(HELLO))
+    await turns()
+    assert other.frames == []
+    assert scene.room.document.is_empty
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        create_sync_step_1_message(b"\x00"),
+        create_sync_step_2_message(HELLO),
+        create_update_message(typed(7, "x" * 5_000)),
+        presence((1, 0, b'"' + b"x" * 5_000 + b'"')),
+        b"\x03",
+        b"",
+        b"\x09",
+        b"\x00\x02\x01\xff",
+        b"\x01\x01\x05",
+    ],
+)
+async def test_anything_else_is_left_to_the_task(scene: Scene, frame: bytes) -> None:
+    author, other = await scene.join(), await scene.join()
+    assert not scene.room.receive_at_once(author.connection, frame)
+    await turns()
+    assert (author.frames, other.frames) == ([], [])
+
+
+async def test_failure_past_the_task_ends_the_connection(scene: Scene) -> None:
+    author, other = await scene.join(), await scene.join()
+    scene.room.followers.append(Broken())
+    assert scene.room.receive_at_once(author.connection, create_update_message(HELLO))
+    await turns()
+    assert author.line.closed == (CollabError.close_code, "Internal error.")
+    assert other.line.closed is None
+
+
 # -- limits
 
 
@@ -528,6 +606,13 @@ async def test_frame_of_the_application_reaches_everyone_here_and_elsewhere(scen
     await turns()
     assert [member.frames for member in members] == [[b"\x66hi", b"\x66there"]] * 2
     assert scene.published == [BroadcastFrame("room", b"\x66hi")]
+
+
+class Broken:
+    """A follower with a fault of its own."""
+
+    def apply(self, update: bytes) -> None:
+        raise RuntimeError("broken")
 
 
 class Follower:
