@@ -34,6 +34,7 @@ from uuid import UUID
 
 from benchmarks.rooms_memory import ROOT, make_site, say, var_uint
 from collab.engine.outlet import Outlet
+from collab.engine.reception import receive
 
 if TYPE_CHECKING:
     from collab.engine.connection import Connection
@@ -156,7 +157,7 @@ class Client:
     draining: asyncio.Task[None]
 
     async def say(self, frame: bytes) -> None:
-        await self.room.receive(self.connection, frame)
+        await receive(self.room, self.connection, frame)
 
     async def settle(self) -> None:
         """Wait until everything is sent to it, and that is saved which was written."""

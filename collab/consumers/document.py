@@ -40,6 +40,7 @@ from collab.engine.hocuspocus import (
 from collab.engine.hocuspocus_connection import HocuspocusConnection
 from collab.engine.leases import EXPIRED
 from collab.engine.meter import FAULT_S
+from collab.engine.reception import receive, receive_at_once
 from collab.engine.room import LiveRoom
 from collab.live import LiveEngine
 
@@ -205,7 +206,7 @@ class Document:
             return
         try:
             if is_for_room(frame, pos):
-                await room.receive(connection, frame, partial(decode_message_of, pos=pos))
+                await receive(room, connection, frame, partial(decode_message_of, pos=pos))
                 return
             connection.count_message()
             message = decode_message_of(frame, pos)
@@ -219,11 +220,11 @@ class Document:
                 await self._socket.forget(self)
 
     def receive_at_once(self, frame: bytes, pos: int) -> bool:
-        """As `receive`, see `LiveRoom.receive_at_once`."""
+        """As `receive`, see `engine.reception`."""
         connection, room = self._connection, self._room
         if connection is None or room is None or not is_for_room(frame, pos):
             return False
-        return room.receive_at_once(connection, frame, partial(decode_message_of, pos=pos))
+        return receive_at_once(room, connection, frame, partial(decode_message_of, pos=pos))
 
     async def _renew(self, room: LiveRoom, connection: HocuspocusConnection, token: bytes) -> None:
         """Take a newer token of the same user; one that is not good ends the document."""

@@ -13,6 +13,7 @@ from collab.consumers.transport import SocketTransport
 from collab.consumers.yjs import YjsConsumer
 from collab.engine.connection import Connection
 from collab.engine.errors import CollabError, MalformedError
+from collab.engine.reception import receive_at_once
 from collab.engine.registry import Registry
 from collab.engine.room import LiveRoom
 from collab.live import LiveEngine, get_engine
@@ -86,7 +87,7 @@ class RoomConsumer(YjsConsumer):
 
     def _joined(self, room: LiveRoom, connection: Connection) -> None:
         assert self._session is not None
-        self.take_at_once(partial(room.receive_at_once, connection), of=RoomConsumer)
+        self.take_at_once(partial(receive_at_once, room, connection), of=RoomConsumer)
         self._session.begin(room, connection, partial(self._identify, connection))
 
     async def receive_text(self, connection: Connection, text: str) -> None:

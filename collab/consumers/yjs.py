@@ -30,6 +30,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
+from collab.engine.reception import receive
 from collab.engine.registry import Registry
 from collab.engine.room import LiveRoom
 from collab.live import DRAINING, LiveEngine, get_engine
@@ -172,7 +173,7 @@ class YjsConsumer(SocketConsumer):
                 connection.count_message()
                 await self.receive_text(connection, text_data or "")
             else:
-                await room.receive(connection, bytes_data)
+                await receive(room, connection, bytes_data)
         except CollabError as error:
             logger.info("Connection %s closed with %d: %s", connection.id, error.close_code, error)
             connection.meter.charge(FAULT_S)

@@ -1,14 +1,12 @@
 """A live room: one room's document and its connections in this process.
 
-Everything between two `await`s happens at once, so that a room needs no lock: a frame is decoded,
-authorized and taken in without a pause, except that a long update is walked in slices before that.
-What goes out to all is in `broadcast`, what one who asks is told of the document in `answers`.
+Everything between two `await`s happens at once, so that a room needs no lock. What its clients send is in
+`reception`, what goes out to all in `broadcast`, what one who asks is told of the document in `answers`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
@@ -16,23 +14,10 @@ from uuid import UUID
 
 from collab.engine.answers import Answers
 from collab.engine.broadcast import MAX_JOINED_PARTS, Broadcast
-from collab.engine.connection import Clocks, Connection, brought_by
+from collab.engine.connection import Connection, brought_by
 from collab.engine.document import Document
-from collab.engine.errors import (
-    CollabError,
-    MessageTooBigError,
-    RoomFullError,
-    UpdateRefusedError,
-)
-from collab.engine.gate import (
-    SHORT_BYTES,
-    ParsedUpdate,
-    parse_state_vector,
-    parse_state_vector_in_slices,
-    parse_update,
-    parse_update_in_slices,
-)
-from collab.engine.hocuspocus import DocumentMessage, Stateless
+from collab.engine.errors import CollabError, RoomFullError, UpdateRefusedError
+from collab.engine.gate import SHORT_BYTES, ParsedUpdate, parse_update, parse_update_in_slices
 from collab.engine.limits import Limits
 from collab.engine.pieces import Data
 from collab.engine.plans import Plan
@@ -45,20 +30,9 @@ from collab.engine.ports import (
     StatelessMessage,
 )
 from collab.engine.presence import RoomPresence
-from collab.engine.protocol import (
-    AwarenessMessage,
-    QueryAwareness,
-    SyncStep1,
-    SyncStep2,
-    Update,
-    create_update_message,
-    decode_message,
-)
+from collab.engine.protocol import create_update_message
 from collab.engine.slices import NO_METER, Meter, finish_in_slices, keep_up
 
-logger = logging.getLogger("collab.room")
-
-READ_ONLY = "You may read this room, but not change it."
 FULL = "The room has as many connections as are allowed."
 FULL_FOR_USER = "You have as many connections to this room as are allowed."
 
@@ -128,8 +102,8 @@ class LiveRoom:
         self.followers: list[Follower] = []
         self._replication = replication
         self._publish = publish
-        self._limits = limits
-        self._answers = Answers(lambda: self.document)
+        self.limits = limits
+        self.answers = Answers(lambda: self.document)
 
     # -- connections
 
@@ -139,22 +113,22 @@ class LiveRoom:
         Raises:
             RoomFullError: the room, or this user in it, has as many connections as are allowed.
         """
-        if len(self.connections) >= self._limits.max_connections_per_room:
+        if len(self.connections) >= self.limits.max_connections_per_room:
             raise RoomFullError(FULL)
         if connection.user_id is not None:
             own = sum(1 for other in self.connections.values() if other.user_id == connection.user_id)
-            if own >= self._limits.max_connections_per_user_and_room:
+            if own >= self.limits.max_connections_per_user_and_room:
                 raise RoomFullError(FULL_FOR_USER)
         self.connections[connection.id] = connection
         connection.catch_up = partial(self._catch_up, connection.meter)
-        connection.known_now = self._answers.known_now
+        connection.known_now = self.answers.known_now
         if not connection.asks_in_turn:
-            connection.ask(self._answers.question())
+            connection.ask(self.answers.question())
         self.presence.send_to(connection)
 
     async def prepare_question(self) -> None:
         """Have most of the work done that a join takes where thousands of clients are known."""
-        await self._answers.prepare_question()
+        await self.answers.prepare_question()
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection and take its presence away; harmless if it has left already."""
@@ -166,7 +140,7 @@ class LiveRoom:
         could_write = connection.can_write
         connection.allow_writing(is_allowed=is_allowed)
         if is_allowed and not could_write:
-            connection.ask(self._answers.question())
+            connection.ask(self.answers.question())
 
     def close_connection(
         self, connection: Connection, error: CollabError, *, is_denial: bool = False
@@ -189,162 +163,21 @@ class LiveRoom:
         self.is_closed = True
         self.followers.clear()
 
-    # -- what clients send
-
-    async def receive(
-        self,
-        connection: Connection,
-        frame: bytes,
-        decode: Callable[[bytes], DocumentMessage] = decode_message,
-    ) -> None:
-        """Handle one frame of a client; those of a closed connection have no effect.
-
-        Cancelled while a long update is walked, it leaves nothing behind.
-
-        Args:
-            decode: reads the frame, as the client's protocol has it.
-
-        Raises:
-            CollabError: the connection must be closed with it.
-        """
-        if connection.is_closed:
-            return
-        connection.count_message()
-        if len(frame) > self._limits.max_message_bytes:
-            raise MessageTooBigError(f"A message may have at most {self._limits.max_message_bytes} bytes.")
-        if not await connection.pace():
-            return
-        with connection.meter:
-            message = decode(frame)
-        match message:
-            case SyncStep1(state_vector, is_reply):
-                known = await self._parse_state_vector(state_vector, connection.meter)
-                if connection.asks_in_turn and not is_reply:
-                    await self._answers.prepare_question(connection.meter)
-                    with connection.meter:
-                        connection.ask(self._answers.question(), in_turn=True)
-                await self._answers.answer(connection, known)
-            case SyncStep2(update):
-                await self._receive_update(connection, update, is_answer=True)
-            case Update(update):
-                await self._receive_update(connection, update, is_answer=False)
-            case AwarenessMessage(awareness):
-                await self.presence.receive(connection, awareness)
-            case QueryAwareness():
-                with connection.meter:
-                    self.presence.send_to(connection)
-            case Stateless(payload):
-                await self._receive_stateless(connection, payload)
-
-    def receive_at_once(
-        self,
-        connection: Connection,
-        frame: bytes,
-        decode: Callable[[bytes], DocumentMessage] = decode_message,
-    ) -> bool:
-        """Handle a frame of a client, if nothing has to be waited for; else `receive` has to.
-
-        Returns:
-            Whether it was handled. If not, nothing was taken in; also where `receive` will raise.
-        """
-        if len(frame) > SHORT_BYTES or len(frame) > self._limits.max_message_bytes:
-            return False
-        if connection.is_closed or connection.confirmation is not None or connection.meter.pause_s():
-            return False
-        try:
-            with connection.meter:
-                match decode(frame):
-                    case Update(data):
-                        connection.count_message()
-                        self._receive_short_update(connection, data)
-                    case AwarenessMessage(awareness):
-                        connection.count_message()
-                        self.presence.receive_short(connection, awareness)
-                    case _:
-                        return False
-        except CollabError:
-            return False
-        except Exception:
-            logger.exception("Connection %s closed: a frame could not be handled", connection.id)
-            self.close_connection(connection, CollabError("Internal error."))
-        return True
-
-    def _receive_short_update(self, connection: Connection, data: bytes) -> None:
-        changes = connection.changes_in(is_answer=False)
-        try:
-            update = parse_update(data, self._limits.max_structs_per_update)
-            self._take_in_of(connection, update, changes, is_answer=False)
-        except UpdateRefusedError as error:
-            connection.deny(str(error), changes)
-
-    async def _parse_state_vector(self, data: bytes, meter: Meter) -> Clocks:
-        if len(data) <= SHORT_BYTES:
-            return parse_state_vector(data)
-        return await parse_state_vector_in_slices(data, self._limits.max_structs_per_update, meter)
-
-    async def _receive_update(self, connection: Connection, data: bytes, *, is_answer: bool) -> None:
-        changes = connection.changes_in(is_answer=is_answer)
-        try:
-            update = await self.parse(data, connection.meter)
-            while not connection.is_closed:
-                document = self.document
-                with self._planning(update) as plan:
-                    await _keep_up(plan, connection.meter)
-                    while connection.confirmation is not None:
-                        await _settled(connection)
-                        await _keep_up(plan, connection.meter)
-                    if connection.is_closed or self.document is not document:
-                        continue  # compaction has put another in its place
-                    with connection.meter:
-                        self._take_in_of(connection, update, changes, is_answer=is_answer, plan=plan)
-                if plan is not None and update.parts > MAX_JOINED_PARTS:
-                    await finish_in_slices(_let_go(update, plan), connection.meter)
-                return
-        except UpdateRefusedError as error:
-            connection.deny(str(error), changes)
-
-    def _take_in_of(
-        self,
-        connection: Connection,
-        update: ParsedUpdate,
-        changes: int,
-        *,
-        is_answer: bool,
-        plan: Plan | None = None,
-    ) -> None:
-        """Take in what a connection has sent, if it may write, or brings nothing new in its answer."""
-        on_saved = partial(connection.confirm, changes) if changes else None
-        if connection.can_write:
-            self.take_in(update, connection, on_saved, plan)
-        elif not (is_answer and self.document.contains(update, plan)):
-            connection.deny_writing(READ_ONLY, changes)
-        elif on_saved is not None:
-            self._replication.when_saved(self, on_saved)
-
-    def _planning(self, update: ParsedUpdate) -> AbstractContextManager[Plan | None]:
-        if len(update.data) <= SHORT_BYTES:
-            return nullcontext()
-        return self.document.planning(update)
-
-    async def _receive_stateless(self, connection: Connection, payload: str) -> None:
-        """Pass an application's message on to the others, from those who may write."""
-        await _settled(connection)
-        if connection.is_closed:
-            return
-        with connection.meter:
-            if connection.can_write:
-                self._broadcast.send_stateless(payload, connection)
-                self._publish(StatelessMessage(self.name, payload))
-            else:
-                connection.on_write_denied()
+    # -- what comes in
 
     async def parse(self, data: bytes, meter: Meter | None = None) -> ParsedUpdate:
         """Pass an update through the gate, a long one in slices, each of them metered."""
         meter = meter or NO_METER
         if len(data) <= SHORT_BYTES:
             with meter:
-                return parse_update(data, self._limits.max_structs_per_update)
-        return await parse_update_in_slices(data, self._limits.max_structs_per_update, meter)
+                return parse_update(data, self.limits.max_structs_per_update)
+        return await parse_update_in_slices(data, self.limits.max_structs_per_update, meter)
+
+    def planning(self, update: ParsedUpdate) -> AbstractContextManager[Plan | None]:
+        """A plan to take the update in, see `Document.planning`; none for a short one."""
+        if len(update.data) <= SHORT_BYTES:
+            return nullcontext()
+        return self.document.planning(update)
 
     def take_in(
         self,
@@ -364,19 +197,19 @@ class LiveRoom:
             UnavailableError: it could not be kept.
         """
         self._replication.check_accepting()
-        too_big = self.document.size_bytes + len(update.data) > self._limits.max_document_bytes
+        too_big = self.document.size_bytes + len(update.data) > self.limits.max_document_bytes
         if too_big and not self.document.contains(update, plan):
-            raise UpdateRefusedError(f"The document has reached {self._limits.max_document_bytes} bytes.")
+            raise UpdateRefusedError(f"The document has reached {self.limits.max_document_bytes} bytes.")
         if self.document.take_in(update, plan):
-            self._answers.changed()
+            self.answers.changed()
             self._tell(update, author)
             author_id = author.user_id if author is not None else None
             self._replication.record(self, update.data, author_id, lambda: self._broadcast.echo(update))
         elif author is not None and author.wants_echo and update.parts:
             frame = create_update_message(update.data)
-            self._replication.when_saved(self, lambda: author.send(frame, brought_by(update)))
+            self.when_saved(lambda: author.send(frame, brought_by(update)))
         if on_saved is not None:
-            self._replication.when_saved(self, on_saved)
+            self.when_saved(on_saved)
 
     async def absorb_in_slices(self, data: bytes) -> None:
         """As `absorb`, for an update of any length, letting the event loop go on meanwhile.
@@ -387,20 +220,23 @@ class LiveRoom:
         update = await parse_update_in_slices(data)
         while True:
             document = self.document
-            with self._planning(update) as plan:
-                await _keep_up(plan, NO_METER)
+            with self.planning(update) as plan:
+                await keep_up(plan, NO_METER)
                 if self.document is document:  # else compaction has put another in its place
                     self.absorb(update, plan)
                     break
-        if plan is not None and update.parts > MAX_JOINED_PARTS:
-            await finish_in_slices(_let_go(update, plan))
+        await let_go(update, plan)
 
     def absorb(self, update: ParsedUpdate, plan: Plan | None = None) -> None:
         """Take in what the log or another process already has, and pass it on here."""
         if self.document.take_in(update, plan):
-            self._answers.changed()
+            self.answers.changed()
             self._tell(update, None)
             self._broadcast.echo(update)
+
+    def when_saved(self, call: Callable[[], None]) -> None:
+        """Call when everything that was taken in so far is saved."""
+        self._replication.when_saved(self, call)
 
     # -- what goes out
 
@@ -418,11 +254,16 @@ class LiveRoom:
         self.broadcast(frame)
         self._publish(BroadcastFrame(self.name, frame))
 
+    def send_stateless(self, payload: str, author: Connection) -> None:
+        """Send an application's message to all but its author who speak Hocuspocus, in all processes."""
+        self._broadcast.send_stateless(payload, author)
+        self._publish(StatelessMessage(self.name, payload))
+
     def _flush_presence(self) -> None:
         self.presence.flush()
 
     async def _catch_up(self, meter: Meter, known: Mapping[int, int]) -> list[Data]:
-        frames = await self._answers.catch_up(known, meter)
+        frames = await self.answers.catch_up(known, meter)
         presence = self.presence.frame()
         return frames if presence is None else [*frames, presence]
 
@@ -441,18 +282,8 @@ class LiveRoom:
                 self._replication.received(self, message)
 
 
-def _let_go(update: ParsedUpdate, plan: Plan) -> Generator[None, None, None]:
-    """Free what a long update has left, which nobody joins with others."""
-    yield from plan.let_go()
-    yield from update.let_go()
-
-
-async def _keep_up(plan: Plan | None, meter: Meter) -> None:
-    if plan is not None:
-        await keep_up(plan, meter)
-
-
-async def _settled(connection: Connection) -> None:
-    """Return when it is known what the connection may do now."""
-    while connection.confirmation is not None:  # it may be in doubt again when this goes on
-        await connection.confirmation.wait()
+async def let_go(update: ParsedUpdate, plan: Plan | None, meter: Meter = NO_METER) -> None:
+    """Free what a long update that was taken in has left, where nobody is about to join it with others."""
+    if plan is not None and update.parts > MAX_JOINED_PARTS:
+        await finish_in_slices(plan.let_go(), meter)
+        await finish_in_slices(update.let_go(), meter)

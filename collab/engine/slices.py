@@ -54,8 +54,10 @@ async def finish_in_slices(walk: Generator[None, None, T], meter: Meter = NO_MET
         await asyncio.sleep(0)
 
 
-async def keep_up(renewable: Renewable, meter: Meter) -> None:
-    """Bring it up to date in slices. It may be left behind by others who never stop."""
+async def keep_up(renewable: Renewable | None, meter: Meter) -> None:
+    """Bring it up to date in slices, if there is any. It may be left behind by others who never stop."""
+    if renewable is None:
+        return
     await finish_in_slices(renewable.work(), meter)
     for _ in range(MAX_RENEWALS):
         if not renewable.changed:

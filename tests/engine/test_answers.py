@@ -13,6 +13,7 @@ from collab.engine.errors import ForbiddenError
 from collab.engine.gate import parse_update
 from collab.engine.limits import Limits
 from collab.engine.protocol import SyncStep2, Update, create_sync_step_1_message, decode_message
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import client, document_of, gc, state_vector, text, typed, update
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns, until
@@ -47,7 +48,7 @@ def held_by(reader: Client) -> bytes:
 async def test_answer_while_others_write_is_all_of_it(room: LiveRoom, clock: FakeClock) -> None:
     reader = Client(clock)
     room.join(reader.connection)
-    answering = asyncio.create_task(room.receive(reader.connection, ASKED))
+    answering = asyncio.create_task(receive(room, reader.connection, ASKED))
     for number in range(20):
         await asyncio.sleep(0)
         room.take_in(parse_update(typed(8, "x", number)))
@@ -62,8 +63,8 @@ async def test_answer_that_is_cancelled_leaves_others_theirs(room: LiveRoom, clo
     one, other = Client(clock), Client(clock)
     room.join(one.connection)
     room.join(other.connection)
-    cancelled = asyncio.create_task(room.receive(one.connection, ASKED))
-    waiting = asyncio.create_task(room.receive(other.connection, ASKED))
+    cancelled = asyncio.create_task(receive(room, one.connection, ASKED))
+    waiting = asyncio.create_task(receive(room, other.connection, ASKED))
     await turns(3)
     cancelled.cancel()
     with suppress(asyncio.CancelledError):
@@ -81,7 +82,7 @@ async def test_answer_to_one_whose_access_is_taken_away_meanwhile_is_not_sent(
 ) -> None:
     reader = Client(clock)
     room.join(reader.connection)
-    answering = asyncio.create_task(room.receive(reader.connection, ASKED))
+    answering = asyncio.create_task(receive(room, reader.connection, ASKED))
     await turns(3)
     room.close_connection(reader.connection, ForbiddenError("No more."))
     await answering
@@ -95,7 +96,7 @@ async def test_client_that_falls_behind_again_while_it_is_brought_level_loses_no
 ) -> None:
     reader = Client(clock, Limits(outbox_bytes=2_000))
     room.join(reader.connection)
-    await room.receive(reader.connection, ASKED)
+    await receive(room, reader.connection, ASKED)
     await turns()
     reader.line.stop_reading()
     for number in range(60):
@@ -116,7 +117,7 @@ async def test_client_that_falls_behind_again_while_it_is_brought_level_loses_no
 async def test_update_of_many_clients_that_was_dropped_is_made_good(room: LiveRoom, clock: FakeClock) -> None:
     reader = Client(clock, Limits(outbox_bytes=2_000))
     room.join(reader.connection)
-    await room.receive(reader.connection, ASKED)
+    await receive(room, reader.connection, ASKED)
     await turns()
     reader.line.stop_reading()
     many = [client(number, 0, gc()) for number in range(10_000, 10_000 - 2 * MAX_NOTED_CLIENTS, -1)]
@@ -141,7 +142,7 @@ async def test_one_who_asks_while_behind_gets_what_is_missing_in_what_it_says_it
         room.take_in(parse_update(typed(8, "x" * 50, 50 * number)))
         await asyncio.sleep(0)
     assert reader.connection.is_behind
-    await room.receive(reader.connection, create_sync_step_1_message(state_vector({8: 100})))
+    await receive(room, reader.connection, create_sync_step_1_message(state_vector({8: 100})))
     reader.frames.clear()
     reader.line.read_again()
     await turns(500)

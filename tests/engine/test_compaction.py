@@ -22,6 +22,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import client, document_of, gc, skip, text, typed, update, values
 from tests.engine.scripted import Client, FakeClock, turns, until
@@ -391,8 +392,8 @@ async def test_newcomer_and_who_comes_back_get_what_is_left(scene: Scene) -> Non
     await scene.write(room, *RAW)
     await scene.replication.finish()
     newcomer, returning = scene.join(room), scene.join(room)
-    await room.receive(newcomer.connection, create_sync_step_1_message(b"\x00"))
-    await room.receive(returning.connection, create_sync_step_1_message(b"\x01\x07\x90\x4e"))
+    await receive(room, newcomer.connection, create_sync_step_1_message(b"\x00"))
+    await receive(room, returning.connection, create_sync_step_1_message(b"\x01\x07\x90\x4e"))
     await until(lambda: len(newcomer.frames) == len(returning.frames) == 2)
     assert decode_message(newcomer.frames[-1]) == SyncStep2(COLLECTED)
     rest = document_of(typed(7, LONG), decode_message(returning.frames[-1]).update)  # type: ignore[union-attr]

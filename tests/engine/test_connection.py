@@ -22,6 +22,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import state_vector, typed, update
 from tests.engine.scripted import Client, FakeClock, Line, NoReplication, turns
@@ -364,7 +365,7 @@ async def test_questions_of_a_client_that_does_not_read_cost_one_answer(
 
     monkeypatch.setattr(Document, "difference", count)
     for clock in range(100):
-        await room.receive(client.connection, create_sync_step_1_message(state_vector({7: 2000 - clock})))
+        await receive(room, client.connection, create_sync_step_1_message(state_vector({7: 2000 - clock})))
     assert len(computed) < 5
     client.line.read_again()
     await turns(50)

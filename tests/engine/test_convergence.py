@@ -37,6 +37,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
+from collab.engine.reception import receive
 from collab.engine.registry import Registry
 from tests.engine.builders import client as client_of_update
 from tests.engine.builders import document_of, text, update
@@ -212,7 +213,7 @@ class Editor:
         assert self._connection is not None
         room = self._process.registry.find(ROOM)
         assert room is not None
-        await room.receive(self._connection, frame)
+        await receive(room, self._connection, frame)
 
 
 class World:

@@ -28,6 +28,7 @@ from collab.engine.protocol import (
     create_sync_step_2_message,
     create_update_message,
 )
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import state_vector, typed
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns
@@ -56,7 +57,7 @@ class Scene:
         def decode(frame: bytes) -> DocumentMessage:
             return decode_message_of(frame, 0)
 
-        await self.room.receive(client.connection, message, decode)
+        await receive(self.room, client.connection, message, decode)
         await turns()
 
 

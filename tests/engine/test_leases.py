@@ -19,7 +19,8 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
-from collab.engine.room import READ_ONLY, LiveRoom
+from collab.engine.reception import READ_ONLY, receive
+from collab.engine.room import LiveRoom
 from tests.engine.builders import typed
 from tests.engine.scripted import Client, FakeClock, NoReplication, ScriptedAccess, turns, until
 
@@ -61,7 +62,7 @@ class Scene:
     def write(self, client: Client, clock: int = 0) -> asyncio.Task[None]:
         """Let a client type; done when the write was taken in or refused."""
         frame = create_update_message(typed(7, "x", clock))
-        self._writes.append(asyncio.create_task(self.room.receive(client.connection, frame)))
+        self._writes.append(asyncio.create_task(receive(self.room, client.connection, frame)))
         return self._writes[-1]
 
     @property
@@ -396,7 +397,7 @@ async def test_frames_after_the_close_have_no_effect(scene: Scene, anna: UUID) -
     scene.keeper.changed(anna)
     await until(lambda: client.connection.is_closed)
     await scene.write(client)
-    await scene.room.receive(client.connection, b"\x01" + b"\x06\x01\x05\x00\x02{}")
+    await receive(scene.room, client.connection, b"\x01" + b"\x06\x01\x05\x00\x02{}")
     assert scene.written == 0
     assert scene.room.presence.awareness.entries() == []
 

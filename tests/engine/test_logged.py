@@ -18,6 +18,7 @@ from collab.engine.logged import LoggedReplication
 from collab.engine.memory import MemoryLog
 from collab.engine.ports import CommittedRows, LogPart, NewRow, RelayMessage
 from collab.engine.protocol import create_update_message
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import document_of, typed
 from tests.engine.scripted import Client, FakeClock, turns, until
@@ -122,7 +123,7 @@ async def test_update_is_acknowledged_and_published_only_after_the_commit(scene:
     room = await scene.open()
     author = scene.join(room, wants_echo=True)
     scene.log.appending.clear()
-    await room.receive(author.connection, echo_of(HELLO))
+    await receive(room, author.connection, echo_of(HELLO))
     await until(lambda: scene.log.appends)
     await turns()
     assert echo_of(HELLO) not in author.frames
@@ -141,7 +142,7 @@ async def test_commit_that_fails_is_tried_again_and_acknowledged_once(scene: Sce
     room = await scene.open()
     author = scene.join(room, wants_echo=True)
     scene.log.failures = [error] * 5
-    await room.receive(author.connection, echo_of(HELLO))
+    await receive(room, author.connection, echo_of(HELLO))
     await scene.replication.drain()
     await turns()
     assert len(scene.log.appends) == 6
@@ -154,7 +155,7 @@ async def test_commit_whose_answer_was_lost_is_stored_twice_and_acknowledged_onc
     room = await scene.open()
     author = scene.join(room, wants_echo=True)
     scene.log.failures_after_commit = [UnavailableError("The line broke.")]
-    await room.receive(author.connection, echo_of(HELLO))
+    await receive(room, author.connection, echo_of(HELLO))
     await scene.replication.drain()
     await turns()
     assert author.frames.count(echo_of(HELLO)) == 1
@@ -170,7 +171,7 @@ async def test_updates_keep_their_order_when_commits_fail_between_them(scene: Sc
     author = scene.join(room, wants_echo=True)
     for number, data in enumerate((HELLO, THERE, YOU)):
         scene.log.failures = [UnavailableError("no answer")] * number
-        await room.receive(author.connection, echo_of(data))
+        await receive(room, author.connection, echo_of(data))
         await turns(number)
     await scene.replication.drain()
     part = await scene.log.read("room", 0)
@@ -202,7 +203,7 @@ async def test_rows_keep_their_author(scene: Scene, monkeypatch: pytest.MonkeyPa
     client = Client(scene.clock, LIMITS, user_id=user_id)
     scene.clients.append(client)
     room.join(client.connection)
-    await room.receive(client.connection, echo_of(HELLO))
+    await receive(room, client.connection, echo_of(HELLO))
     room.take_in(parse_update(THERE))
     await scene.replication.drain()
     assert rows == [NewRow("room", HELLO, user_id), NewRow("room", THERE, None)]
@@ -228,7 +229,7 @@ async def test_room_that_is_gone_is_closed_when_it_is_written_to(scene: Scene) -
     room, other = await scene.open(), await scene.open("other")
     author = scene.join(room, wants_echo=True)
     scene.log.remove_room("room")
-    await room.receive(author.connection, echo_of(HELLO))
+    await receive(room, author.connection, echo_of(HELLO))
     other.take_in(parse_update(HELLO))
     await until(lambda: author.line.closed)
     assert author.line.closed is not None

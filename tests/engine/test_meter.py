@@ -16,6 +16,7 @@ from collab.engine.protocol import (
     create_sync_step_2_message,
     create_update_message,
 )
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import client, gc, state_vector, typed, update
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns
@@ -130,13 +131,13 @@ async def test_frames_of_a_connection_that_has_taken_too_much_wait(
     hostile.connection.meter = Meter(10, clock, Work(BURST_S))
     room.join(hostile.connection)
     room.join(other.connection)
-    await room.receive(hostile.connection, frame)
+    await receive(room, hostile.connection, frame)
     await turns()
     assert hostile.connection.meter.pause_s() > 0
     other.frames.clear()
-    late = asyncio.create_task(room.receive(hostile.connection, create_update_message(typed(8, "late"))))
+    late = asyncio.create_task(receive(room, hostile.connection, create_update_message(typed(8, "late"))))
     await turns()
-    await room.receive(other.connection, create_update_message(typed(9, "mine")))
+    await receive(room, other.connection, create_update_message(typed(9, "mine")))
     assert 8 not in room.document.state_vector()
     assert 9 in room.document.state_vector()
     room.close_connection(hostile.connection, ResetError("over"))
@@ -150,8 +151,8 @@ async def test_frame_that_waited_is_handled_when_its_time_has_come(room: LiveRoo
     slow = Client(clock)
     slow.connection.meter = Meter(100, clock, Work(BURST_S / 3 + 0.02))
     room.join(slow.connection)
-    await room.receive(slow.connection, create_update_message(typed(7, "a")))
-    await room.receive(slow.connection, create_update_message(typed(8, "b")))
+    await receive(room, slow.connection, create_update_message(typed(7, "a")))
+    await receive(room, slow.connection, create_update_message(typed(8, "b")))
     assert set(room.document.state_vector()) == {7, 8}
     await slow.end()
 
@@ -188,12 +189,12 @@ async def test_longest_first_sync_and_two_hundred_small_updates_a_second_do_not_
     room.join(honest.connection)
     whole = update(client(7, 0, *[b"\x84\x07\x00\x0f" + b"x" * 15] * 200_000))
     assert len(whole) < Limits().max_message_bytes
-    await room.receive(honest.connection, create_sync_step_2_message(whole))
+    await receive(room, honest.connection, create_sync_step_2_message(whole))
     assert honest.connection.meter.pause_s() == 0
     for second in range(5):
         for number in range(200):
             frame = create_update_message(typed(8, "x", second * 200 + number))
-            await room.receive(honest.connection, frame)
+            await receive(room, honest.connection, frame)
         await turns()
         clock.advance(1)
         assert honest.connection.meter.pause_s() == 0

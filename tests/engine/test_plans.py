@@ -20,6 +20,7 @@ from collab.engine.errors import UpdateRefusedError
 from collab.engine.gate import CLIENT_STRUCTS, parse_state_vector, parse_update
 from collab.engine.limits import Limits
 from collab.engine.protocol import create_update_message
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import client, document_of, gc, skip, update
 from tests.engine.scripted import Client, FakeClock, NoReplication
@@ -96,7 +97,7 @@ async def test_receive_of_a_long_update_that_is_cancelled_leaves_nothing(clock: 
     room = LiveRoom("r", NoReplication(), lambda message: None, Limits(), clock)
     editor = Client(clock)
     room.join(editor.connection)
-    receiving = asyncio.create_task(room.receive(editor.connection, create_update_message(LONG)))
+    receiving = asyncio.create_task(receive(room, editor.connection, create_update_message(LONG)))
     for _ in range(100):
         await asyncio.sleep(0)
         assert room.document.is_empty
@@ -104,7 +105,7 @@ async def test_receive_of_a_long_update_that_is_cancelled_leaves_nothing(clock: 
     with suppress(asyncio.CancelledError):
         await receiving
     assert room.document.is_empty
-    await room.receive(editor.connection, create_update_message(LONG))
+    await receive(room, editor.connection, create_update_message(LONG))
     assert len(room.document.state_vector()) == 1_999
     await editor.end()
 

@@ -17,6 +17,7 @@ from collab.engine.limits import Limits
 from collab.engine.ports import PresenceChanged, PresenceQuestion, RelayMessage
 from collab.engine.presence import BURST, MAX_JOINED
 from collab.engine.protocol import AwarenessMessage, create_awareness_message, decode_message
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from collab.engine.slices import finish_in_slices
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns, until
@@ -62,7 +63,7 @@ class Scene:
         return client
 
     async def say(self, client: Client, *entries: tuple[int, int, str]) -> None:
-        await self.room.receive(client.connection, presence(*entries))
+        await receive(self.room, client.connection, presence(*entries))
         await turns()
 
     async def forget(self, process: Scene) -> None:
@@ -460,7 +461,7 @@ LONG = presence(
 
 async def test_long_presence_of_a_connection_that_leaves_meanwhile_has_no_effect(scene: Scene) -> None:
     reader, leaver = await scene.join(), await scene.join()
-    receiving = asyncio.create_task(scene.room.receive(leaver.connection, LONG))
+    receiving = asyncio.create_task(receive(scene.room, leaver.connection, LONG))
     await asyncio.sleep(0)
     scene.room.leave(leaver.connection)
     await receiving
@@ -471,7 +472,7 @@ async def test_long_presence_of_a_connection_that_leaves_meanwhile_has_no_effect
 
 async def test_long_presence_is_taken_in_with_the_last_state_of_each_client(scene: Scene) -> None:
     client = await scene.join()
-    await scene.room.receive(client.connection, LONG)
+    await receive(scene.room, client.connection, LONG)
     assert [(held.client, held.clock) for held in scene.room.presence.awareness.entries()] == [(7, 99)]
 
 
@@ -479,5 +480,5 @@ async def test_long_presence_of_too_many_clients_is_refused_before_any_state_is_
     client = await scene.join()
     entries = [AwarenessEntry(number, 1, b"no JSON" * 100) for number in range(1, 20)]
     with pytest.raises(MalformedError, match="client ids"):
-        await scene.room.receive(client.connection, create_awareness_message(encode_awareness(entries)))
+        await receive(scene.room, client.connection, create_awareness_message(encode_awareness(entries)))
     assert scene.room.presence.awareness.entries() == []

@@ -29,6 +29,7 @@ from collab.engine.ports import (
     RelayMessage,
 )
 from collab.engine.protocol import KEEP_ALIVE_MESSAGE, create_sync_step_1_message, create_update_message
+from collab.engine.reception import receive
 from collab.engine.registry import SILENT_S, STUCK_S, Registry
 from collab.engine.room import LiveRoom
 from tests.engine.builders import document_of, typed
@@ -97,7 +98,7 @@ class Scene:
 
     async def write(self, client: Client, room: LiveRoom, update: bytes) -> None:
         """Write, and wait for the commit."""
-        await room.receive(client.connection, create_update_message(update))
+        await receive(room, client.connection, create_update_message(update))
         await self.replication.drain()
 
     async def until_closed(self, room: LiveRoom) -> None:
@@ -406,6 +407,6 @@ async def test_newcomer_gets_what_was_written_before_and_since(scene: Scene) -> 
     client, room = await scene.join()
     await scene.write(client, room, typed(7, "def", 3))
     newcomer, _ = await scene.join()
-    await room.receive(newcomer.connection, create_sync_step_1_message(b"\x00"))
+    await receive(room, newcomer.connection, create_sync_step_1_message(b"\x00"))
     assert room.document.encode() == document_of(typed(7, "abc"), typed(7, "def", 3)).encode()
     assert parse_update(room.document.encode()).first_clocks == {7: 0}

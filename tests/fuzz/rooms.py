@@ -23,6 +23,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from tests.engine.builders import typed
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns
@@ -125,7 +126,7 @@ class _Scene:
         """A hostile frame; who is refused comes again."""
         client = self.hostile[index]
         try:
-            await self.room.receive(client.connection, frame)
+            await receive(self.room, client.connection, frame)
         except CollabError as error:
             self.room.close_connection(client.connection, error)
             if self.hostile[index] is client:
@@ -136,10 +137,10 @@ class _Scene:
         match byte >> 1 & 15:
             case 0 | 1 | 2:
                 honest = self.honest[who]
-                await self.room.receive(honest.client.connection, honest.type())
+                await receive(self.room, honest.client.connection, honest.type())
             case 3:
                 empty = create_sync_step_1_message(b"\x00")
-                await self.room.receive(self.honest[who].client.connection, empty)
+                await receive(self.room, self.honest[who].client.connection, empty)
             case 4 | 5 | 6:
                 await self.send(who, self.random.choice(self.frames))
             case 7 | 8 | 9 | 10:
@@ -191,12 +192,12 @@ async def _tell(data: bytes) -> None:
         room.join(client.connection)
     try:
         try:
-            await room.receive(clients[0].connection, create_awareness_message(data))
+            await receive(room, clients[0].connection, create_awareness_message(data))
         finally:
             await turns(4)
             frames = [frame for frame in clients[1].frames if frame[0] == 1]
             for frame in frames:  # the gate takes what it gives
-                await room.receive(clients[1].connection, frame)
+                await receive(room, clients[1].connection, frame)
     finally:
         for client in clients:
             await client.end()
