@@ -8,7 +8,6 @@ more work than the statements, and after a pause all of it has to come back into
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +17,8 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
+
+from collab.ids import ids_of
 
 
 @contextmanager
@@ -54,10 +55,9 @@ def lock_rows(model: type[Model], column: str, ids: Iterable[UUID]) -> dict[UUID
         with own.cursor() as cursor:
             cursor.execute(statement, [list(ids)])
             return dict(cursor.fetchall())
-    by_digits = {each.hex: each for each in ids}
+    wanted = ids_of(ids)
     with own.wrap_database_errors:
-        rows = own.connection.execute(statement, [json.dumps(list(by_digits))]).fetchall()
-    return {by_digits[digits]: value for digits, value in rows}
+        return wanted.found(own.connection.execute(statement, [wanted.json]))
 
 
 def insert_rows(
