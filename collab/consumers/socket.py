@@ -41,12 +41,16 @@ class SocketConsumer(AsyncWebsocketConsumer):
     def take_at_once(self, take: Callable[[bytes], bool], *, of: type[SocketConsumer]) -> None:
         """Have `take` try each binary frame that comes while this waits for one, see `backend.inbox`.
 
+        Not where it is on a channel: while it waits for a frame, it may be handling a message of a group.
+
         Args:
             of: the class whose way of handling a frame it shortens. One that derives from it and has a look
                 at frames itself still sees them all.
         """
         line = self.scope.get("extensions", {}).get("gatehouse.line")
-        if line is not None and all(getattr(type(self), name) is getattr(of, name) for name in FRAME_METHODS):
+        if line is None or self.channel_layer_alias:
+            return
+        if all(getattr(type(self), name) is getattr(of, name) for name in FRAME_METHODS):
             line["inbox"].take = take
 
     async def dispatch(self, message: dict[str, Any]) -> None:

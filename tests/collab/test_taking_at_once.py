@@ -78,6 +78,8 @@ async def test_updates_of_both_protocols_go_past_the_task(
 
 
 class Own(SocketConsumer):
+    channel_layer_alias = ""
+
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None: ...
 
 
@@ -93,6 +95,10 @@ class Reading(Own):
 
 class Counting(Own):
     async def dispatch(self, message: dict[str, Any]) -> None: ...
+
+
+class Grouped(Own):
+    channel_layer_alias = "default"
 
 
 def inbox_of(kind: type[Own]) -> Inbox:
@@ -111,6 +117,10 @@ def test_class_that_has_no_look_at_frames_lets_them_go_past(kind: type[Own]) -> 
 @pytest.mark.parametrize("kind", [Reading, Counting])
 def test_class_that_handles_frames_itself_sees_them_all(kind: type[Own]) -> None:
     assert inbox_of(kind).take is None
+
+
+def test_class_on_a_channel_handles_one_message_after_the_other() -> None:
+    assert inbox_of(Grouped).take is None
 
 
 def test_line_of_another_server_is_left_alone() -> None:
