@@ -47,8 +47,19 @@ class Broadcast:
         self._connections = connections
         self._flush_presence = flush_presence
         self._meter = Meter(BROADCAST_PERCENT, clock, timer, burst_s=BROADCAST_BURST_S)
+        #: Those who are sent what is saved, and nothing before; mostly nobody.
+        self._echoed: dict[str, Connection] = {}
         self._news: list[tuple[ParsedUpdate, Connection | None]] = []
         self._flush_is_due = False
+
+    def join(self, connection: Connection) -> None:
+        """A connection has joined the room."""
+        if connection.wants_echo:
+            self._echoed[connection.id] = connection
+
+    def leave(self, connection: Connection) -> None:
+        """A connection has left the room."""
+        self._echoed.pop(connection.id, None)
 
     def tell(self, update: ParsedUpdate, author: Connection | None) -> None:
         """Send an update soon, but not to its author or who waits for what is saved."""
@@ -99,9 +110,8 @@ class Broadcast:
         They are sent nothing before: what they wrote may come back to them by someone else, and would
         look like the echo that promises it is saved.
         """
-        receivers = [connection for connection in self._connections.values() if connection.wants_echo]
-        if receivers:
-            send_to_all(receivers, create_update_message(update.data), brought_by(update))
+        if self._echoed:
+            send_to_all(self._echoed.values(), create_update_message(update.data), brought_by(update))
 
     def send_foreign(self, frame: bytes) -> None:
         """Send a frame as it is to every connection here that speaks y-websocket."""

@@ -120,6 +120,7 @@ class LiveRoom:
             if own >= self.limits.max_connections_per_user_and_room:
                 raise RoomFullError(FULL_FOR_USER)
         self.connections[connection.id] = connection
+        self._broadcast.join(connection)
         connection.catch_up = partial(self._catch_up, connection.meter)
         connection.known_now = self.answers.known_now
         if not connection.asks_in_turn:
@@ -133,6 +134,7 @@ class LiveRoom:
     def leave(self, connection: Connection) -> None:
         """Forget a connection and take its presence away; harmless if it has left already."""
         if self.connections.pop(connection.id, None) is not None:
+            self._broadcast.leave(connection)
             self.presence.leave(connection)
 
     def allow_writing(self, connection: Connection, *, is_allowed: bool) -> None:
