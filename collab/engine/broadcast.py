@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from collab.engine.connection import Clocks, Connection, Lacks, brought_by, send_to_all
 from collab.engine.document import join_updates
@@ -26,6 +26,10 @@ BROADCAST_PERCENT = 25
 BROADCAST_BURST_S = 0.02
 #: Shorter pauses are none: the event loop's timers count milliseconds.
 MIN_PAUSE_S = 0.001
+
+
+#: An update, and the connection that brought it, if one did.
+News = tuple[ParsedUpdate, Connection | None]
 
 
 class Broadcast:
@@ -49,7 +53,7 @@ class Broadcast:
         self._meter = Meter(BROADCAST_PERCENT, clock, timer, burst_s=BROADCAST_BURST_S)
         #: Those who are sent what is saved, and nothing before; mostly nobody.
         self._echoed: dict[str, Connection] = {}
-        self._news: list[tuple[ParsedUpdate, Connection | None]] = []
+        self._news: list[News] = []
         self._flush_is_due = False
 
     def join(self, connection: Connection) -> None:
@@ -85,14 +89,11 @@ class Broadcast:
     def _send_news(self) -> None:
         if self._news:
             news, self._news = self._news, []
-            if len(news) == 1 or _is_short(news):
-                self._send_updates(news)
-            else:
-                for one in news:
-                    self._send_updates([one])
+            for group in _grouped(news):
+                self._send_updates(group)
         self._flush_presence()
 
-    def _send_updates(self, news: list[tuple[ParsedUpdate, Connection | None]]) -> None:
+    def _send_updates(self, news: list[News]) -> None:
         """One frame for all that is new, to everyone but the one connection it all came from."""
         sources = {author.id if author is not None else None for _, author in news}
         only_source = sources.pop() if len(sources) == 1 else None
@@ -126,9 +127,19 @@ class Broadcast:
                 connection.send_stateless(message)
 
 
-def _is_short(news: list[tuple[ParsedUpdate, Connection | None]]) -> bool:
-    parts = sum(update.parts for update, _ in news)
-    return parts <= MAX_JOINED_PARTS and sum(len(update.data) for update, _ in news) <= MAX_JOINED_BYTES
+def _grouped(news: list[News]) -> Iterator[list[News]]:
+    """News in their order, in groups that are short enough to be joined; a long one is alone."""
+    group: list[News] = []
+    parts = size = 0
+    for one in news:
+        update, _ = one
+        parts += update.parts
+        size += len(update.data)
+        if group and (parts > MAX_JOINED_PARTS or size > MAX_JOINED_BYTES):
+            yield group
+            group, parts, size = [], update.parts, len(update.data)
+        group.append(one)
+    yield group
 
 
 def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Lacks]:

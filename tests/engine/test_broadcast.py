@@ -64,6 +64,30 @@ async def test_updates_of_one_turn_go_out_as_one_in_that_turn(broadcast: Broadca
     assert reader.frames == [typed_as_one(0, 1)]
 
 
+async def test_more_updates_than_are_joined_go_out_in_groups(
+    broadcast: Broadcast, reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.engine.broadcast.MAX_JOINED_PARTS", 2)
+    for number in range(5):
+        tell(broadcast, number)
+    await turns(3)
+    assert reader.frames == [typed_as_one(0, 1), typed_as_one(2, 3), typed_as_one(4)]
+
+
+async def test_long_update_goes_out_alone_and_in_its_order(
+    broadcast: Broadcast, reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.engine.broadcast.MAX_JOINED_BYTES", 100)
+    tell(broadcast, 0)
+    tell(broadcast, 1)
+    long = typed(8, "x" * 200)
+    broadcast.tell(parse_update(long), None)
+    tell(broadcast, 2)
+    tell(broadcast, 3)
+    await turns(3)
+    assert reader.frames == [typed_as_one(0, 1), create_update_message(long), typed_as_one(2, 3)]
+
+
 async def test_broadcasts_within_their_part_of_the_time_do_not_wait(
     broadcast: Broadcast, reader: Client, clock: FakeClock, timer: Timer
 ) -> None:

@@ -11,7 +11,7 @@ from collab import collector
 from collab.engine import checkpoints, compaction, positions
 from collab.engine.document import Document
 from collab.engine.errors import CompactionBusyError, CompactionError, UnavailableError
-from collab.engine.gate import parse_update
+from collab.engine.gate import SHORT_BYTES, parse_update
 from collab.engine.limits import Limits
 from collab.engine.logged import LoggedReplication
 from collab.engine.memory import MemoryLog
@@ -305,20 +305,37 @@ async def test_room_has_one_checkpoint_under_way_at_a_time(scene: Scene) -> None
     assert len(await scene.stored()) == 1
 
 
-async def test_document_that_never_rests_stays_as_it_is(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def catch_up_while_written_to(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, text: str
+) -> tuple[bool, Document, Document]:
+    """Whether a collected document became level with one that is written to all the time; and the two."""
     document = document_of(*RAW)
     snapshot = compaction.Snapshot.of(document)
     collected = await compaction.collect(snapshot, scene.compactor)
-    clocks = iter(range(1000))
+    document.take_in(parse_update(typed(8, "x" * 2 * SHORT_BYTES)))
+    clocks = iter(range(0, 1000 * len(text), len(text)))
 
     async def parse_and_be_written_to(data: bytes) -> object:
-        document.take_in(parse_update(typed(9, "x", next(clocks))))
+        document.take_in(parse_update(typed(9, text, next(clocks))))
         return parse_update(data)
 
     monkeypatch.setattr(compaction, "parse_update_in_slices", parse_and_be_written_to)
-    assert not await compaction.catch_up(collected, snapshot)
+    return await compaction.catch_up(collected, snapshot), document, collected
+
+
+async def test_document_that_is_written_to_all_the_time_is_brought_level(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_level, document, collected = await catch_up_while_written_to(scene, monkeypatch, "x")
+    assert is_level
+    assert says_the_same(collected, document)
+
+
+async def test_document_that_grows_faster_than_it_is_read_stays_as_it_is(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_level, _, _ = await catch_up_while_written_to(scene, monkeypatch, "x" * 2 * SHORT_BYTES)
+    assert not is_level
 
 
 # -- leaving
