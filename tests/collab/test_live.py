@@ -16,6 +16,7 @@ from collab.engine.errors import UnavailableError
 from collab.engine.leases import REVOKED
 from collab.engine.ports import Grant
 from collab.engine.protocol import create_update_message
+from collab.engine.reception import receive
 from collab.engine.room import LiveRoom
 from collab.live import DRAINING, HEAL_S, PEER_HEAL_S, LiveEngine, get_engine, stop_engine
 from collab.live_access import Subject
@@ -90,7 +91,7 @@ async def test_update_is_echoed_when_it_is_in_the_database(engine: LiveEngine) -
     room, editor = await room_with_editor()
     member, live = await join(engine, room, editor)
     frame = create_update_message(typed(7, "hello"))
-    await live.receive(member.connection, frame)
+    await receive(live, member.connection, frame)
     await until(lambda: frame in member.line.frames)
     part = await sync_to_async(read_log)(room.pk, 0)
     assert part is not None
@@ -101,7 +102,7 @@ async def test_stop_commits_what_was_received_and_sends_everyone_away(engine: Li
     room, editor = await room_with_editor()
     member, live = await join(engine, room, editor)
     for clock in range(50):
-        await live.receive(member.connection, create_update_message(typed(7, "x", clock)))
+        await receive(live, member.connection, create_update_message(typed(7, "x", clock)))
     held = live.document.encode()
     await stop_engine()
     assert await member.closed() == (4205, DRAINING)
@@ -114,7 +115,7 @@ async def test_stop_leaves_a_checkpoint_instead_of_rows(engine: LiveEngine) -> N
     room, editor = await room_with_editor()
     member, live = await join(engine, room, editor)
     for clock in range(3):
-        await live.receive(member.connection, create_update_message(typed(7, "x", clock)))
+        await receive(live, member.connection, create_update_message(typed(7, "x", clock)))
     await stop_engine()
     part = await sync_to_async(read_log)(room.pk, 0)
     assert part is not None
@@ -174,7 +175,7 @@ async def test_rooms_of_both_kinds_with_one_name_do_not_meet(engine: LiveEngine)
     _, stored = await join(engine, room, editor)
     other = Member(engine, uuid4(), Grant(role="editor", can_write=True, epochs={}))
     unstored = await engine.unstored.join(str(room.pk), other.connection)
-    await unstored.receive(other.connection, create_update_message(typed(7, "hello")))
+    await receive(unstored, other.connection, create_update_message(typed(7, "hello")))
     assert stored.document.is_empty
 
 
@@ -188,7 +189,7 @@ async def test_clock_of_the_machine_that_is_set_back_changes_nothing(
     assert engine.clock is time.monotonic
     await engine.leases.sweep()
     live_update = create_update_message(typed(7, "after"))
-    await live.receive(member.connection, live_update)
+    await receive(live, member.connection, live_update)
     await until(lambda: live_update in member.line.frames)
     assert not member.connection.is_closed
 
