@@ -90,19 +90,21 @@ class Window:
 
     @asynccontextmanager
     async def typing(self) -> AsyncIterator[None]:
-        """Type `0 1 2 …` without a pause, whatever becomes of the editor."""
+        """Type `0 1 2 …` without a pause, the last number to its end, whatever becomes of the editor."""
+        numbers = itertools.count()
+        is_over = asyncio.Event()
 
         async def type_on() -> None:
-            for number in itertools.count():
-                await self.page.keyboard.type(f"{number} ", delay=10)
+            while not is_over.is_set():
+                await self.page.keyboard.type(f"{next(numbers)} ", delay=10)
 
         await self.editor.focus()
         task = asyncio.create_task(type_on())
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError, Error):  # the window may be gone
+            is_over.set()
+            with suppress(Error):  # the window may be gone
                 await task
 
     async def text(self) -> str:
