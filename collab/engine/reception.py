@@ -102,7 +102,7 @@ def receive_at_once(
                     return False
     except CollabError:
         return False
-    except Exception:
+    except Exception:  # a fault of ours ends one connection, and not the line's parser
         logger.exception("Connection %s closed: a frame could not be handled", connection.id)
         room.close_connection(connection, CollabError("Internal error."))
     return True
