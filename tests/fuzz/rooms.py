@@ -23,7 +23,7 @@ from collab.engine.protocol import (
     create_update_message,
     decode_message,
 )
-from collab.engine.reception import receive
+from collab.engine.reception import receive, receive_at_once
 from collab.engine.room import LiveRoom
 from tests.engine.builders import typed
 from tests.engine.scripted import Client, FakeClock, NoReplication, turns
@@ -126,7 +126,8 @@ class _Scene:
         """A hostile frame; who is refused comes again."""
         client = self.hostile[index]
         try:
-            await receive(self.room, client.connection, frame)
+            if not receive_at_once(self.room, client.connection, frame):
+                await receive(self.room, client.connection, frame)
         except CollabError as error:
             self.room.close_connection(client.connection, error)
             if self.hostile[index] is client:
