@@ -256,7 +256,7 @@ class RoomHead(models.Model):
 
 
 class StoredUpdate(models.Model):
-    """One row of the log: a Yjs update (v1) as its author sent it."""
+    """One row of the log: Yjs updates (v1) as their author sent them; those of one commit joined."""
 
     room = models.ForeignKey(Room, models.CASCADE, related_name="updates", db_index=False)
     seq = models.PositiveBigIntegerField()

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from collab.engine.connection import Clocks, Connection, Lacks, brought_by, send_to_all
-from collab.engine.document import join_updates
+from collab.engine.connection import Connection, brought_by, send_to_all
 from collab.engine.gate import ParsedUpdate
 from collab.engine.hocuspocus import create_stateless_message
+from collab.engine.joined import JoinedUpdate
 from collab.engine.meter import Meter
 from collab.engine.protocol import create_update_message
 
-#: Structs and deleted ranges in updates that go out as one; beyond, joining costs more than it saves.
-MAX_JOINED_PARTS = 2_000
-#: Their bytes: longer ones are not copied once more.
-MAX_JOINED_BYTES = 256 * 1024
 #: The part of the time that a room may spend on broadcasts in the long run, and what it may at once.
 BROADCAST_PERCENT = 25
 BROADCAST_BURST_S = 0.02
@@ -28,8 +25,12 @@ BROADCAST_BURST_S = 0.02
 MIN_PAUSE_S = 0.001
 
 
-#: An update, and the connection that brought it, if one did.
-News = tuple[ParsedUpdate, Connection | None]
+@dataclass(slots=True)
+class _News:
+    """Updates that go out as one frame, and the connections that brought them; none for the server."""
+
+    update: JoinedUpdate
+    authors: set[Connection | None]
 
 
 class Broadcast:
@@ -53,7 +54,7 @@ class Broadcast:
         self._meter = Meter(BROADCAST_PERCENT, clock, timer, burst_s=BROADCAST_BURST_S)
         #: Those who are sent what is saved, and nothing before; mostly nobody.
         self._echoed: dict[str, Connection] = {}
-        self._news: list[News] = []
+        self._news: list[_News] = []
         self._flush_is_due = False
 
     def join(self, connection: Connection) -> None:
@@ -65,9 +66,17 @@ class Broadcast:
         """A connection has left the room."""
         self._echoed.pop(connection.id, None)
 
+    @property
+    def has_echo(self) -> bool:
+        """Whether anybody is to be sent what is saved."""
+        return bool(self._echoed)
+
     def tell(self, update: ParsedUpdate, author: Connection | None) -> None:
         """Send an update soon, but not to its author or who waits for what is saved."""
-        self._news.append((update, author))
+        if self._news and self._news[-1].update.add(update):
+            self._news[-1].authors.add(author)
+        else:
+            self._news.append(_News(JoinedUpdate(update), {author}))
         self.flush_soon()
 
     def flush_soon(self) -> None:
@@ -89,21 +98,20 @@ class Broadcast:
     def _send_news(self) -> None:
         if self._news:
             news, self._news = self._news, []
-            for group in _grouped(news):
-                self._send_updates(group)
+            for one in news:
+                self._send_updates(one)
         self._flush_presence()
 
-    def _send_updates(self, news: list[News]) -> None:
+    def _send_updates(self, news: _News) -> None:
         """One frame for all that is new, to everyone but the one connection it all came from."""
-        sources = {author.id if author is not None else None for _, author in news}
-        only_source = sources.pop() if len(sources) == 1 else None
+        only_author = next(iter(news.authors)) if len(news.authors) == 1 else None
         receivers = [
             connection
             for connection in self._connections.values()
-            if connection.id != only_source and not connection.wants_echo
+            if connection is not only_author and not connection.wants_echo
         ]
         if receivers:
-            send_to_all(receivers, *_joined([update for update, _ in news]))
+            send_to_all(receivers, create_update_message(news.update.encode()), brought_by(news.update))
 
     def echo(self, update: ParsedUpdate) -> None:
         """Send what is saved to those who asked for that.
@@ -125,28 +133,3 @@ class Broadcast:
         for connection in self._connections.values():
             if connection is not author:
                 connection.send_stateless(message)
-
-
-def _grouped(news: list[News]) -> Iterator[list[News]]:
-    """News in their order, in groups that are short enough to be joined; a long one is alone."""
-    group: list[News] = []
-    parts = size = 0
-    for one in news:
-        update, _ = one
-        parts += update.parts
-        size += len(update.data)
-        if group and (parts > MAX_JOINED_PARTS or size > MAX_JOINED_BYTES):
-            yield group
-            group, parts, size = [], update.parts, len(update.data)
-        group.append(one)
-    yield group
-
-
-def _joined(updates: list[ParsedUpdate]) -> tuple[bytes, Lacks]:
-    if len(updates) == 1:
-        return create_update_message(updates[0].data), brought_by(updates[0])
-    first_clocks: Clocks = {}
-    for update in updates:
-        for client, clock in update.first_clocks.items():
-            first_clocks[client] = min(clock, first_clocks.get(client, clock))
-    return create_update_message(join_updates(updates)), first_clocks

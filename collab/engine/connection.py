@@ -22,6 +22,7 @@ from collab.engine.errors import CollabError, LimitError
 from collab.engine.flags import Flag
 from collab.engine.gate import ParsedUpdate
 from collab.engine.identity import Identity
+from collab.engine.joined import JoinedUpdate
 from collab.engine.limits import Limits
 from collab.engine.meter import MessageRate, Meter
 from collab.engine.outlet import MAX_OUTLET_BYTES, Outlet
@@ -53,9 +54,9 @@ NOTHING: Clocks = {}
 Lacks = Clocks | Since
 
 
-def brought_by(update: ParsedUpdate) -> Lacks:
+def brought_by(update: ParsedUpdate | JoinedUpdate) -> Lacks:
     """What a receiver lacks that was not sent this update."""
-    return EVERYTHING if len(update.runs) > MAX_NOTED_CLIENTS else update.first_clocks
+    return EVERYTHING if update.client_count > MAX_NOTED_CLIENTS else update.first_clocks
 
 
 class Transport(Protocol):

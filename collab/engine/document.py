@@ -188,6 +188,15 @@ class Document:
         """Client → the clock up to which everything of it is known; clients with a gap at 0 are absent."""
         return self._known.copy()
 
+    @property
+    def client_count(self) -> int:
+        return len(self._clients)
+
+    @property
+    def first_clocks(self) -> dict[int, int]:
+        """For each client the lowest clock there is of it."""
+        return {client: sections[0].start for client, sections in self._clients.items()}
+
     def encoded_state_vector(self) -> bytes:
         return encode_state_vector(self._known)
 

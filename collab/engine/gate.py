@@ -79,6 +79,10 @@ class ParsedUpdate:
                 yield
 
     @property
+    def client_count(self) -> int:
+        return len(self.runs)
+
+    @property
     def first_clocks(self) -> dict[int, int]:
         """For each client the lowest clock it brings."""
         return {client: runs[0].start for client, runs in self.runs.items() if runs}

@@ -12,15 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from collab.engine.checkpoints import Checkpoints
 from collab.engine.errors import ForbiddenError, MalformedError, UnavailableError
-from collab.engine.gate import parse_update
+from collab.engine.gate import ParsedUpdate, parse_update
 from collab.engine.limits import MIB, Limits
+from collab.engine.pending import Pending
 from collab.engine.ports import CommittedRows, Compactor, Log, NewRow, Publish, RelayMessage
 from collab.engine.positions import Position
 from collab.engine.room import LiveRoom
@@ -32,26 +31,13 @@ logger = logging.getLogger("collab.log")
 MAX_PUBLISHED_BYTES = 64 * 1024
 #: Rows that are taken in without a pause.
 MAX_ROWS_AT_ONCE = 32
-#: Updates in memory that wait for the store, each counted with what it costs beside its bytes; beyond,
-#: new ones are refused.
+#: Memory of what waits for the store; beyond, new updates are refused.
 MAX_PENDING_BYTES = 64 * MIB
-_PENDING_BYTES = 512
 #: How long a number that came too early waits for the ones before it.
 GAP_PATIENCE_S = 0.05
 RETRY_S = (0.05, 0.2, 0.5, 1.0)
 
 GONE = "You have no access to this room."
-
-
-@dataclass(slots=True)
-class _Pending:
-    room: LiveRoom
-    row: NewRow
-    on_saved: list[Callable[[], None]]
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.row.data) + _PENDING_BYTES
 
 
 class LoggedReplication:
@@ -71,9 +57,8 @@ class LoggedReplication:
         self._publish = publish
         self._interval_s = limits.commit_interval_ms / 1000
         self._positions: dict[str, Position] = {}
-        self._pending: list[_Pending] = []
-        self._committing: list[_Pending] = []
-        self._pending_bytes = 0
+        self._pending = Pending()
+        self._committing = Pending()
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._checkpoints = Checkpoints(log, compactor, self.when_saved)
@@ -120,27 +105,30 @@ class LoggedReplication:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def is_settled(self, room: LiveRoom) -> bool:
-        return not any(item.room is room for item in (*self._committing, *self._pending))
+        return room not in self._pending and room not in self._committing
 
     # -- writing
 
     def check_accepting(self) -> None:
-        if self._pending_bytes > MAX_PENDING_BYTES:
+        if self._pending.size_bytes + self._committing.size_bytes > MAX_PENDING_BYTES:
             raise UnavailableError("The store does not keep up; nothing was lost, try again later.")
 
     def record(
-        self, room: LiveRoom, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
+        self,
+        room: LiveRoom,
+        update: ParsedUpdate,
+        author_id: UUID | None,
+        on_saved: Callable[[], None] | None,
     ) -> None:
-        row = NewRow(room.name, update, author_id)
-        item = _Pending(room, row, [on_saved] if on_saved else [])
-        self._pending.append(item)
-        self._pending_bytes += item.size_bytes
+        self._pending.add(room, update, author_id)
+        if on_saved is not None:
+            self._pending.when_saved(room, on_saved)
         self._work.set()
 
     def when_saved(self, room: LiveRoom, call: Callable[[], None]) -> None:
-        for item in chain(reversed(self._pending), reversed(self._committing)):
-            if item.room is room:
-                item.on_saved.append(call)
+        for pending in (self._pending, self._committing):
+            if room in pending:
+                pending.when_saved(room, call)
                 return
         call()
 
@@ -156,52 +144,51 @@ class LoggedReplication:
             await self._commit()
 
     async def _commit(self) -> None:
-        """Commit all that is pending; a commit that fails is tried again with what came since."""
-        attempt = 0
-        while self._pending or self._committing:
-            self._committing += self._pending
-            self._pending = []
-            batch = list(self._committing)
+        """Commit all that is pending, however often that has to be tried; what comes meanwhile waits."""
+        if not self._pending:
+            return
+        batch, self._pending = self._pending, Pending()
+        self._committing = batch
+        rows = await batch.encode()
+        seqs = await self._append(rows)
+        self._committing = Pending()
+        try:
+            self._committed(batch, rows, seqs)
+        except Exception:  # the rows are safe, and who was not told of them reads the log
+            logger.exception("A commit could not be told everyone")
+
+    async def _append(self, rows: list[NewRow]) -> list[int | None]:
+        waits_s = iter(RETRY_S)
+        while True:
             try:
-                seqs = await self._log.append([item.row for item in batch])
+                return await self._log.append(rows)
             except Exception as error:  # whatever it is, what was taken in is not given up
-                wait_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
-                attempt += 1
+                wait_s = next(waits_s, RETRY_S[-1])
                 logger.warning(
-                    "%d updates wait for the store, next try in %s s: %s",
-                    len(batch),
+                    "%d rows wait for the store, next try in %s s: %s",
+                    len(rows),
                     wait_s,
                     error,
                     exc_info=not isinstance(error, UnavailableError),
                 )
                 await asyncio.sleep(wait_s)
-                continue
-            self._committing = []
-            self._pending_bytes -= sum(item.size_bytes for item in batch)
-            try:
-                self._committed(batch, seqs)
-            except Exception:  # the rows are safe, and who was not told of them reads the log
-                logger.exception("A commit could not be told everyone")
-            return
 
-    def _committed(self, batch: list[_Pending], seqs: list[int | None]) -> None:
-        rows: dict[str, list[tuple[int, bytes]]] = {}
-        seen: dict[LiveRoom, list[int]] = {}
-        for item, seq in zip(batch, seqs, strict=True):
+    def _committed(self, batch: Pending, rows: list[NewRow], seqs: list[int | None]) -> None:
+        committed: dict[LiveRoom, list[tuple[int, bytes]]] = {}
+        for pending, row, seq in zip(batch.rows, rows, seqs, strict=True):
             if seq is None:
-                item.room.close_all(ForbiddenError(GONE), is_denial=True)
-                continue
-            rows.setdefault(item.row.room, []).append((seq, item.row.data))
-            if not item.room.is_closed:  # a room of that name that was opened since does not have it
-                seen.setdefault(item.room, []).append(seq)
-            for call in item.on_saved:
+                pending.room.close_all(ForbiddenError(GONE), is_denial=True)
+            else:
+                committed.setdefault(pending.room, []).append((seq, row.data))
+        for room in committed:
+            for call in batch.calls(room):
                 call()
-        for name, committed in rows.items():
-            size = sum(len(data) for _, data in committed)
-            sent = tuple(committed) if size <= MAX_PUBLISHED_BYTES else ()
-            self._publish(CommittedRows(name, committed[-1][0], sent))
-        for room, own in seen.items():
-            self._follow(room, own)
+        for room, news in committed.items():
+            size = sum(len(data) for _, data in news)
+            sent = tuple(news) if size <= MAX_PUBLISHED_BYTES else ()
+            self._publish(CommittedRows(room.name, news[-1][0], sent))
+            if not room.is_closed:  # one of that name that was opened since does not have them
+                self._follow(room, [seq for seq, _ in news])
 
     async def drain(self) -> None:
         """Wait until everything recorded is committed."""

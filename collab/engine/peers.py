@@ -69,9 +69,13 @@ class PeerReplication:
         return True
 
     def record(
-        self, room: LiveRoom, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
+        self,
+        room: LiveRoom,
+        update: ParsedUpdate,
+        author_id: UUID | None,
+        on_saved: Callable[[], None] | None,
     ) -> None:
-        self._publish(PeerUpdate(room.name, update))
+        self._publish(PeerUpdate(room.name, update.data))
         if on_saved is not None:
             on_saved()
 

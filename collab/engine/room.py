@@ -13,11 +13,12 @@ from typing import Protocol
 from uuid import UUID
 
 from collab.engine.answers import Answers
-from collab.engine.broadcast import MAX_JOINED_PARTS, Broadcast
+from collab.engine.broadcast import Broadcast
 from collab.engine.connection import Connection, brought_by
 from collab.engine.document import Document
 from collab.engine.errors import CollabError, RoomFullError, UpdateRefusedError
 from collab.engine.gate import SHORT_BYTES, ParsedUpdate, parse_update, parse_update_in_slices
+from collab.engine.joined import MAX_JOINED_PARTS
 from collab.engine.limits import Limits
 from collab.engine.pieces import Data
 from collab.engine.plans import Plan
@@ -47,7 +48,11 @@ class Replication(Protocol):
         """Raise `UnavailableError` if another update could not be kept."""
 
     def record(
-        self, room: LiveRoom, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
+        self,
+        room: LiveRoom,
+        update: ParsedUpdate,
+        author_id: UUID | None,
+        on_saved: Callable[[], None] | None,
     ) -> None:
         """Keep an update the room has taken in; `on_saved` is called when no crash can lose it."""
 
@@ -206,7 +211,8 @@ class LiveRoom:
             self.answers.changed()
             self._tell(update, author)
             author_id = author.user_id if author is not None else None
-            self._replication.record(self, update.data, author_id, lambda: self._broadcast.echo(update))
+            on_echo = partial(self._broadcast.echo, update) if self._broadcast.has_echo else None
+            self._replication.record(self, update, author_id, on_echo)
         elif author is not None and author.wants_echo and update.parts:
             frame = create_update_message(update.data)
             self.when_saved(lambda: author.send(frame, brought_by(update)))

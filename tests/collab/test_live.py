@@ -114,12 +114,13 @@ async def test_stop_commits_what_was_received_and_sends_everyone_away(engine: Li
 async def test_stop_leaves_a_checkpoint_instead_of_rows(engine: LiveEngine) -> None:
     room, editor = await room_with_editor()
     member, live = await join(engine, room, editor)
-    for clock in range(3):
-        await receive(live, member.connection, create_update_message(typed(7, "x", clock)))
+    letters = [typed(7, "x", clock) for clock in range(3)]
+    for data in letters:
+        await receive(live, member.connection, create_update_message(data))
     await stop_engine()
     part = await sync_to_async(read_log)(room.pk, 0)
     assert part is not None
-    assert (part.seq, part.rows) == (3, 0)
+    assert (part.updates, part.rows) == ([document_of(*letters).encode()], 0)
     assert await sync_to_async(StoredUpdate.objects.count)() == 0
 
 

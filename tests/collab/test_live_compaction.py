@@ -27,7 +27,7 @@ ROWS = [typed(7, LONG), update(client(7, len(LONG), text("y", (7, 0))), deletes=
 
 @pytest.fixture(autouse=True)
 def early_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", len(ROWS))
+    monkeypatch.setattr(positions, "CHECKPOINT_ROWS", 1)
 
 
 async def room_with_garbage(engine: LiveEngine) -> tuple[Room, Member, LiveRoom]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from collab.engine.connection import Connection
 from collab.engine.errors import CollabError, UnavailableError
+from collab.engine.gate import ParsedUpdate
 from collab.engine.limits import Limits
 from collab.engine.outlet import Outlet
 from collab.engine.ports import Grant
@@ -222,9 +223,9 @@ class NoReplication:
             raise self.refusal
 
     def record(
-        self, room: object, update: bytes, author_id: UUID | None, on_saved: Callable[[], None] | None
+        self, room: object, update: ParsedUpdate, author_id: UUID | None, on_saved: Callable[[], None] | None
     ) -> None:
-        self.recorded.append(update)
+        self.recorded.append(update.data)
         if on_saved is not None:
             self._on_saved.append(on_saved)
 

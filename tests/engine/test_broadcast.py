@@ -67,7 +67,7 @@ async def test_updates_of_one_turn_go_out_as_one_in_that_turn(broadcast: Broadca
 async def test_more_updates_than_are_joined_go_out_in_groups(
     broadcast: Broadcast, reader: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.engine.broadcast.MAX_JOINED_PARTS", 2)
+    monkeypatch.setattr("collab.engine.joined.MAX_JOINED_PARTS", 2)
     for number in range(5):
         tell(broadcast, number)
     await turns(3)
@@ -77,7 +77,7 @@ async def test_more_updates_than_are_joined_go_out_in_groups(
 async def test_long_update_goes_out_alone_and_in_its_order(
     broadcast: Broadcast, reader: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.engine.broadcast.MAX_JOINED_BYTES", 100)
+    monkeypatch.setattr("collab.engine.joined.MAX_JOINED_BYTES", 100)
     tell(broadcast, 0)
     tell(broadcast, 1)
     long = typed(8, "x" * 200)

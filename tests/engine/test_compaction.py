@@ -70,9 +70,10 @@ class Scene:
         return room
 
     async def write(self, room: LiveRoom, *updates: bytes) -> None:
+        """Each becomes a row of its own."""
         for data in updates:
             room.take_in(parse_update(data))
-        await self.replication.drain()
+            await self.replication.drain()
 
     async def close(self, room: LiveRoom) -> None:
         room.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,7 @@ from collab.engine.gate import parse_update
 from collab.engine.limits import Limits
 from collab.engine.logged import LoggedReplication
 from collab.engine.memory import MemoryLog
+from collab.engine.pending import ROW_BYTES
 from collab.engine.ports import CommittedRows, LogPart, NewRow, RelayMessage
 from collab.engine.protocol import create_update_message
 from collab.engine.reception import receive
@@ -80,7 +82,7 @@ class Scene:
     def make(self, name: str = "room") -> LiveRoom:
         return LiveRoom(name, self.replication, self.published.append, LIMITS, self.clock)
 
-    def join(self, room: LiveRoom, **options: bool) -> Client:
+    def join(self, room: LiveRoom, **options: Any) -> Client:
         client = Client(self.clock, LIMITS, **options)
         self.clients.append(client)
         room.join(client.connection)
@@ -91,6 +93,12 @@ class Scene:
         seqs = await MemoryLog.append(self.log, [NewRow(room, data) for data in updates])
         pairs = zip(seqs, updates, strict=True)
         return [CommittedRows(room, seq, ((seq, data),)) for seq, data in pairs if seq is not None]
+
+    async def logged(self, room: str = "room") -> bytes:
+        """What the log says, as one update."""
+        part = await MemoryLog.read(self.log, room, 0)
+        assert part is not None
+        return document_of(*part.updates).encode()
 
     async def end(self) -> None:
         for client in self.clients:
@@ -174,8 +182,7 @@ async def test_updates_keep_their_order_when_commits_fail_between_them(scene: Sc
         await receive(room, author.connection, echo_of(data))
         await turns(number)
     await scene.replication.drain()
-    part = await scene.log.read("room", 0)
-    assert part == LogPart(3, [HELLO, THERE, YOU], 3)
+    assert await scene.logged() == document_of(HELLO, THERE, YOU).encode()
     await turns()
     echoes = [frame for frame in author.frames if frame in map(echo_of, (HELLO, THERE, YOU))]
     assert echoes == [echo_of(HELLO), echo_of(THERE), echo_of(YOU)]
@@ -190,33 +197,81 @@ async def test_updates_of_all_rooms_are_committed_together(scene: Scene) -> None
     assert [message.room for message in scene.published] == ["room", "other"]
 
 
-async def test_rows_keep_their_author(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def rows(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[NewRow]:
+    """All that are committed."""
     rows: list[NewRow] = []
 
     async def append(new: Sequence[NewRow]) -> list[int | None]:
+        seqs = await GatedLog.append(scene.log, new)
         rows.extend(new)
-        return await MemoryLog.append(scene.log, new)
+        return seqs
 
     monkeypatch.setattr(scene.log, "append", append)
+    return rows
+
+
+async def test_what_one_author_writes_before_a_commit_begins_is_one_row(
+    scene: Scene, rows: list[NewRow]
+) -> None:
     room = await scene.open()
-    user_id = UUID(int=5)
-    client = Client(scene.clock, LIMITS, user_id=user_id)
-    scene.clients.append(client)
-    room.join(client.connection)
-    await receive(room, client.connection, echo_of(HELLO))
-    room.take_in(parse_update(THERE))
+    ada, bob = (scene.join(room, user_id=UUID(int=number)) for number in (1, 2))
+    updates = [typed(7, "he"), typed(9, "or"), typed(7, "llo", 2), typed(3, "server"), typed(9, "not", 2)]
+    for author, data in zip((ada, bob, ada, None, bob), updates, strict=True):
+        if author is None:
+            room.take_in(parse_update(data))
+        else:
+            await receive(room, author.connection, echo_of(data))
     await scene.replication.drain()
-    assert rows == [NewRow("room", HELLO, user_id), NewRow("room", THERE, None)]
+    assert rows == [
+        NewRow("room", document_of(updates[0], updates[2]).encode(), UUID(int=1)),
+        NewRow("room", document_of(updates[1], updates[4]).encode(), UUID(int=2)),
+        NewRow("room", updates[3], None),
+    ]
+    assert scene.published == [
+        CommittedRows("room", 3, tuple((n + 1, row.data) for n, row in enumerate(rows)))
+    ]
+
+
+async def test_what_comes_during_a_commit_waits_for_the_next(scene: Scene, rows: list[NewRow]) -> None:
+    room = await scene.open()
+    author = scene.join(room, wants_echo=True)
+    scene.log.appending.clear()
+    scene.log.failures = [UnavailableError("no answer")]
+    await receive(room, author.connection, echo_of(HELLO))
+    await until(lambda: scene.log.appends)
+    await receive(room, author.connection, echo_of(THERE))
+    await receive(room, author.connection, echo_of(YOU))
+    scene.log.appending.set()
+    await scene.replication.drain()
+    await turns()
+    assert [row.data for row in rows] == [HELLO, document_of(THERE, YOU).encode()]
+    echoes = [frame for frame in author.frames if frame in map(echo_of, (HELLO, THERE, YOU))]
+    assert echoes == [echo_of(HELLO), echo_of(THERE), echo_of(YOU)]
+
+
+async def test_row_that_would_get_too_long_is_followed_by_another(
+    scene: Scene, rows: list[NewRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.engine.joined.MAX_JOINED_PARTS", 2)
+    room = await scene.open()
+    letters = [typed(7, "x", clock) for clock in range(5)]
+    for data in letters:
+        room.take_in(parse_update(data))
+    await scene.replication.drain()
+    pairs = [document_of(*letters[0:2]).encode(), document_of(*letters[2:4]).encode()]
+    assert [row.data for row in rows] == [*pairs, letters[4]]
 
 
 async def test_writes_beyond_what_may_wait_for_the_store_are_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logged_module, "MAX_PENDING_BYTES", 1000)
     room = await scene.open()
     scene.log.appending.clear()
     room.take_in(parse_update(HELLO))
+    await until(lambda: scene.log.appends)
     room.take_in(parse_update(THERE))
+    monkeypatch.setattr(logged_module, "MAX_PENDING_BYTES", 2 * ROW_BYTES)
     with pytest.raises(UnavailableError):
         room.take_in(parse_update(YOU))
     assert not room.document.contains(parse_update(YOU))
@@ -480,9 +535,9 @@ async def test_writer_goes_on_when_news_of_a_commit_can_not_be_told(
         raise RuntimeError("a bug in who wanted to know")
 
     room = await scene.open()
-    scene.replication.record(room, typed(1, "a"), None, fail)
+    scene.replication.record(room, parse_update(typed(1, "a")), None, fail)
     await scene.replication.drain()
     saved: list[bool] = []
-    scene.replication.record(room, typed(1, "b", 1), None, lambda: saved.append(True))
+    scene.replication.record(room, parse_update(typed(1, "b", 1)), None, lambda: saved.append(True))
     await until(lambda: saved)
     assert "could not be told" in caplog.text

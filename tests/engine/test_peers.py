@@ -58,7 +58,7 @@ async def exchange(*peers: Peer) -> int:
 
 async def test_update_is_published_and_acknowledged_at_once() -> None:
     peer, saved = Peer(), list[bool]()
-    peer.replication.record(peer.room, HELLO, None, lambda: saved.append(True))
+    peer.replication.record(peer.room, parse_update(HELLO), None, lambda: saved.append(True))
     assert peer.said() == [PeerUpdate("room", HELLO)]
     assert saved == [True]
 

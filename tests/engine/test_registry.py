@@ -286,7 +286,7 @@ async def test_room_whose_preparation_fails_refuses_and_is_closed_when_idle(scen
 
 async def test_room_with_updates_that_are_not_committed_is_not_closed(scene: Scene) -> None:
     client, room = await scene.join()
-    scene.replication.record(room, typed(7, "abc"), None, None)
+    scene.replication.record(room, parse_update(typed(7, "abc")), None, None)
     released: list[bool] = []
     scene.replication.when_saved(room, lambda: released.append(room.is_closed))
     scene.registry.leave(room, client.connection)
