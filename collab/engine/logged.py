@@ -165,8 +165,8 @@ class LoggedReplication:
             except Exception as error:  # whatever it is, what was taken in is not given up
                 wait_s = next(waits_s, RETRY_S[-1])
                 logger.warning(
-                    "%d rows wait for the store, next try in %s s: %s",
-                    len(rows),
+                    "%d updates wait for the store, next try in %s s: %s",
+                    self._committing.updates + self._pending.updates,
                     wait_s,
                     error,
                     exc_info=not isinstance(error, UnavailableError),

@@ -33,10 +33,11 @@ class PendingRow:
 class Pending:
     """The rows of the next commit, or of the one that is going on.
 
-    `size_bytes`: what they take in memory at most.
+    `updates`: how many are in them. `size_bytes`: what they take in memory at most.
     """
 
     def __init__(self) -> None:
+        self.updates = 0
         self.rows: list[PendingRow] = []
         self.size_bytes = 0
         self._open: dict[tuple[LiveRoom, UUID | None], PendingRow] = {}
@@ -49,6 +50,7 @@ class Pending:
         return room in self._calls
 
     def add(self, room: LiveRoom, update: ParsedUpdate, author_id: UUID | None) -> None:
+        self.updates += 1
         self.size_bytes += len(update.data) + update.parts * PART_BYTES
         row = self._open.get((room, author_id))
         if row is not None and row.update.add(update):

@@ -233,7 +233,9 @@ async def test_what_one_author_writes_before_a_commit_begins_is_one_row(
     ]
 
 
-async def test_what_comes_during_a_commit_waits_for_the_next(scene: Scene, rows: list[NewRow]) -> None:
+async def test_what_comes_during_a_commit_waits_for_the_next(
+    scene: Scene, rows: list[NewRow], caplog: pytest.LogCaptureFixture
+) -> None:
     room = await scene.open()
     author = scene.join(room, wants_echo=True)
     scene.log.appending.clear()
@@ -246,6 +248,7 @@ async def test_what_comes_during_a_commit_waits_for_the_next(scene: Scene, rows:
     await scene.replication.drain()
     await turns()
     assert [row.data for row in rows] == [HELLO, document_of(THERE, YOU).encode()]
+    assert "3 updates wait for the store" in caplog.text
     echoes = [frame for frame in author.frames if frame in map(echo_of, (HELLO, THERE, YOU))]
     assert echoes == [echo_of(HELLO), echo_of(THERE), echo_of(YOU)]
 
