@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from collab.engine.connection import Connection, brought_by, send_to_all
 from collab.engine.gate import ParsedUpdate
@@ -25,12 +24,14 @@ BROADCAST_BURST_S = 0.02
 MIN_PAUSE_S = 0.001
 
 
-@dataclass(slots=True)
-class _News:
-    """Updates that go out as one frame, and the connections that brought them; none for the server."""
+class _News(JoinedUpdate):
+    """Updates that go out as one frame, to all but `only_author`: none where several wrote, or the server."""
 
-    update: JoinedUpdate
-    authors: set[Connection | None]
+    __slots__ = ("only_author",)
+
+    def __init__(self, update: ParsedUpdate, author: Connection | None) -> None:
+        super().__init__(update)
+        self.only_author = author
 
 
 class Broadcast:
@@ -73,10 +74,10 @@ class Broadcast:
 
     def tell(self, update: ParsedUpdate, author: Connection | None) -> None:
         """Send an update soon, but not to its author or who waits for what is saved."""
-        if self._news and self._news[-1].update.add(update):
-            self._news[-1].authors.add(author)
-        else:
-            self._news.append(_News(JoinedUpdate(update), {author}))
+        if not self._news or not self._news[-1].add(update):
+            self._news.append(_News(update, author))
+        elif self._news[-1].only_author is not author:
+            self._news[-1].only_author = None
         self.flush_soon()
 
     def flush_soon(self) -> None:
@@ -104,14 +105,13 @@ class Broadcast:
 
     def _send_updates(self, news: _News) -> None:
         """One frame for all that is new, to everyone but the one connection it all came from."""
-        only_author = next(iter(news.authors)) if len(news.authors) == 1 else None
         receivers = [
             connection
             for connection in self._connections.values()
-            if connection is not only_author and not connection.wants_echo
+            if connection is not news.only_author and not connection.wants_echo
         ]
         if receivers:
-            send_to_all(receivers, create_update_message(news.update.encode()), brought_by(news.update))
+            send_to_all(receivers, create_update_message(news.encode()), brought_by(news))
 
     def echo(self, update: ParsedUpdate) -> None:
         """Send what is saved to those who asked for that.
