@@ -18,7 +18,7 @@ from collab.engine.slices import Turn
 
 #: What a row, and a part of an update in it, cost in memory at most, beside their bytes.
 ROW_BYTES = 1536
-PART_BYTES = 256
+PART_BYTES = 512
 
 
 class PendingRow(JoinedUpdate):
@@ -84,8 +84,7 @@ class Pending:
         row = self._last[room, author_id] = PendingRow(len(self.rows), room, author_id, update)
         self.rows.append(row)
         self.size_bytes += ROW_BYTES
-        if room not in self._calls:
-            self._calls[room] = []
+        self._calls.setdefault(room, [])
         return row
 
     def when_saved(self, room: LiveRoom, call: Callable[[], None]) -> None:
